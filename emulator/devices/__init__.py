@@ -1,0 +1,1 @@
+"""One device a file; each offers `load`, `store` and `size` and knows no absolute address."""

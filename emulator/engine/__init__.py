@@ -1,0 +1,1 @@
+"""Turns instruction rows into running code: reference domain, LLVM domain, threaded interpreter, soft TLB, code store."""

@@ -1,0 +1,1 @@
+"""What every instruction means: one row each; decoding, encoding and disassembly come from the same rows."""

@@ -1,0 +1,1 @@
+"""Physical memory: RAM, the bus and what a device must offer."""

@@ -1,0 +1,100 @@
+"""Why `Machine.run` came back. Matched exhaustively: every `match` over `Stop` ends in `assert_never`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+
+class WatchKind(Enum):
+    """What accesses a watchpoint stops at (`Z2`, `Z3`, `Z4` of the remote protocol)."""
+
+    WRITE = "write"
+    READ = "read"
+    ACCESS = "access"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """Exactly as many steps as the budget allowed have been made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Another thread asked the machine to stop (`Machine.interrupt`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakpointHit:
+    """A hart is about to execute an instruction with a breakpoint; it has not been executed.
+
+    Attributes:
+        hart: Index of the hart.
+        address: Virtual address of the instruction, the hart's pc.
+    """
+
+    hart: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchpointHit:
+    """A hart is about to make an access that a watchpoint covers; it has not been made.
+
+    Attributes:
+        hart: Index of the hart.
+        kind: The kind of the watchpoint, as inserted.
+        address: The address that the watchpoint was inserted with.
+        access: First byte of the access, as the program formed it.
+        size: Bytes of the access.
+    """
+
+    hart: int
+    kind: WatchKind
+    address: int
+    access: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuestExit:
+    """The guest ended itself (test finisher or HTIF).
+
+    Attributes:
+        code: Exit status, 0 for success.
+    """
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuestReset:
+    """The guest asked for a reset (0x7777 to the test finisher); the machine has not been reset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Every hart waits for an interrupt, and no timer is armed: only input from outside can go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrapLoop:
+    """A trap handler's first instruction traps to itself for ever (a double fault); the hart stands at the handler.
+
+    Attributes:
+        hart: Index of the hart.
+        pc: The handler's address.
+        cause: The `mcause` or `scause` value.
+        tval: The trap value.
+    """
+
+    hart: int
+    pc: int
+    cause: int
+    tval: int
+
+
+Stop: TypeAlias = (
+    BudgetSpent | Interrupted | BreakpointHit | WatchpointHit | GuestExit | GuestReset | Idle | TrapLoop
+)

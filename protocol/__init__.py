@@ -1,0 +1,1 @@
+"""The GDB remote serial protocol as a sans-IO library: bytes in, requests out; replies in, bytes out."""
