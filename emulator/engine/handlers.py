@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 ARGUMENTS: Final = ("ptr %st", "ptr %ip", "ptr %tlb", "i64 %bud", "ptr %ram")
 PARAMETERS: Final = ", ".join(ARGUMENTS)
-CONVENTION: Final = ""
-"""LLVM calling convention of handlers."""
 
 
 class HandlerEmitter(Emitter):
@@ -46,7 +44,7 @@ class HandlerEmitter(Emitter):
     def tail(self, function: str, *, ip: str = "%ip", tlb: str = "%tlb", left: str | None = None) -> None:
         """Tail-call a handler by name or pointer."""
         args = f"ptr %st, ptr {ip}, ptr {tlb}, i64 {left or self.left}, ptr %ram"
-        self.put_line(f"musttail call {CONVENTION} void {function}({args})")
+        self.put_line(f"musttail call void {function}({args})")
         self.put_line("ret void")
         self.unreachable_from_here()
 
@@ -318,7 +316,7 @@ def _touches_memory(row: Row, wanted: Callable[[Routine], None]) -> bool:
 
 def define(name: str, emitter: HandlerEmitter) -> str:
     """IR of a handler."""
-    return f"define internal {CONVENTION} void @{name}({PARAMETERS}) #1 {{\n{emitter.body()}\n  unreachable\n}}\n"
+    return f"define internal void @{name}({PARAMETERS}) #1 {{\n{emitter.body()}\n  unreachable\n}}\n"
 
 
 def emit_row(row: Row, variant: int, wanted: Callable[[Routine], None]) -> list[str]:
@@ -459,11 +457,11 @@ def emit_special(name: str, build: Callable[[HandlerEmitter], None], wanted: Cal
     return define(name, emitter)
 
 
-ENTRY: Final = f"""
-define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {{
-  call {CONVENTION} void @resume(ptr %st, ptr null, ptr null, i64 %budget, ptr %ram)
+ENTRY: Final = """
+define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {
+  call void @resume(ptr %st, ptr null, ptr null, i64 %budget, ptr %ram)
   ret void
-}}
+}
 """
 """How Python enters: `budget0` is stored, `stop` is cleared; comes back when a handler returns."""
 
@@ -473,4 +471,3 @@ def lengths_of(row: Row, rows: tuple[Row, ...]) -> frozenset[int]:
     return frozenset(other.length for other in rows if other.target is row)
 
 
-assert len(TARGETS) < 1 << 16
