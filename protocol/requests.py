@@ -11,6 +11,9 @@ from enum import Enum
 
 from protocol.ids import ThreadId
 
+MAX_READ = 0x10000
+"""The longest read in bytes; its answer as hex digits fills a packet of the default size. Longer ones are cut to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
