@@ -30,17 +30,19 @@ class Reply:
         return (self,)
 
 
-@dataclass(frozen=True, slots=True)
 class Ok(Reply):
     """`OK`."""
+
+    __slots__ = ()
 
     def payload(self, peer: Peer) -> bytes:
         return b"OK"
 
 
-@dataclass(frozen=True, slots=True)
 class Empty(Reply):
     """The empty reply: this side does not know the packet."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +154,10 @@ class ThreadList(Reply):
         return b"m" + ",".join(one.text(multiprocess=peer.multiprocess) for one in self.threads).encode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
 class ThreadListEnd(Reply):
     """`l`: no more threads."""
+
+    __slots__ = ()
 
     def payload(self, peer: Peer) -> bytes:
         return b"l"
