@@ -290,7 +290,7 @@ PACKETS: Final[tuple[Packet, ...]] = (
 )
 """Every packet this side knows, `vMustReplyEmpty` not among them: it is the name no packet may ever have."""
 
-_WORD_CHARACTERS: Final = (b".", b"_", b"-")
+_WORD_CHARACTERS: Final = b"._-"
 
 
 class PacketTable:
@@ -313,7 +313,7 @@ class PacketTable:
         for prefix, is_word, row in self._by_first.get(payload[0], ()) if payload else ():
             if payload.startswith(prefix):
                 following = payload[len(prefix) : len(prefix) + 1]
-                if not is_word or not (following.isalnum() or following in _WORD_CHARACTERS):
+                if not is_word or not following or not (following.isalnum() or following in _WORD_CHARACTERS):
                     return row
         return None
 

@@ -50,10 +50,14 @@ REPLIES: dict[type[Request], Reply] = {
     ServerVersion: Text("name:rvgdb;"),
 }
 
+OFFER = (
+    b"qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;"
+    b"QThreadEvents+;QThreadOptions+;no-resumed+;memory-tagging+;single-inf-arg+;xmlRegisters=i386;error-message+;"
+    b"multi-wp-addr+"
+)
 GDB = [
     (
-        b"qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;"
-        b"QThreadEvents+;QThreadOptions+;no-resumed+;memory-tagging+;single-inf-arg+;xmlRegisters=i386;error-message+;multi-wp-addr+",
+        OFFER,
         b"PacketSize=20000;",
     ),
     (b"vCont?", b"vCont;c;C;s;S;t;r"),
