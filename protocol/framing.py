@@ -124,16 +124,18 @@ class Framer:
     def _packet(self) -> bytes | Mark | None:
         """The packet at the front of the buffer, or `Mark.CUT_OFF` after dropping it."""
         buffer = self._buffer
-        end = buffer.find(_END, self._searched)
-        stop = end if end >= 0 else len(buffer)
-        restart = buffer.find(_START, self._searched, stop)
-        if restart >= 0:
-            stop = restart
+        restart = buffer.find(
+            _START, self._searched
+        )  # first, so that many starts in a row cost no search for an end each
+        stop = restart if restart >= 0 else len(buffer)
+        end = buffer.find(_END, self._searched, stop)
+        if end >= 0:
+            stop = end
         if stop - 1 > self._limit:
             self._skipping = True
             self._consume(stop)
             return Mark.OVER_LONG
-        if restart >= 0:
+        if end < 0 <= restart:
             self._consume(restart)
             return Mark.CUT_OFF
         if end < 0 or len(buffer) < end + 3:

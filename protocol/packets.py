@@ -199,7 +199,7 @@ PACKETS: Final[tuple[Packet, ...]] = (
     Packet(prefix=b"qC", grammar="NOTHING", request=GetCurrentThread),
     Packet(prefix=b"qfThreadInfo", grammar="NOTHING", request=ListThreads),
     Packet(prefix=b"qsThreadInfo", grammar="NOTHING", request=ListMoreThreads),
-    Packet(prefix=b"qThreadExtraInfo,", grammar="THREAD", request=DescribeThread),
+    Packet(prefix=b"qThreadExtraInfo,", grammar="THREAD", request=DescribeThread, quick=quick.thread(DescribeThread)),
     Packet(prefix=b"T", grammar="THREAD", request=IsThreadAlive, quick=quick.thread(IsThreadAlive)),
     # running
     Packet(prefix=b"vCont?", grammar="NOTHING", request=ListResumeActions, offers="vContSupported+"),

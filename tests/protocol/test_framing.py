@@ -78,6 +78,11 @@ def test_any_split_gives_the_same_items(stream: bytes, expected: list[bytes | Ma
         assert framers_stop or len(found) == len(expected)
 
 
+def test_a_flood_of_starts() -> None:
+    """A million starts are each dropped without a search through the rest, and the packet after them is found."""
+    assert items(b"$" * 1_000_000 + b"qC#b4") == [b"qC"]
+
+
 @given(st.data())
 def test_random_bytes_split_at_random(data: st.DataObject) -> None:
     """Bytes made mostly of special characters give the same items in any split."""
