@@ -35,14 +35,15 @@ find_python() {
 }
 
 # make_environment [EXTRAS]: the virtual environment with this project and, for example, `test,dev`.
-# Does nothing when that has been done for this pyproject.toml and this folder.
+# Does nothing when that, or more, has been done for this pyproject.toml and this folder.
 make_environment() {
     local extras=${1:-} stamp want python
-    stamp=$venv/installed${extras:+-$extras}
     want="$(pwd) $(cksum < pyproject.toml)"
-    if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
-        return 0
-    fi
+    for stamp in "$venv"/installed-"$extras"*; do
+        if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
+            return 0
+        fi
+    done
     find_python
     if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         say "making the virtual environment $venv ..."
@@ -53,5 +54,5 @@ make_environment() {
     fi
     say "installing rvgdb${extras:+ with its extras $extras} into $venv ..."
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}"
-    printf '%s\n' "$want" > "$stamp"
+    printf '%s\n' "$want" > "$venv/installed-$extras"
 }
