@@ -257,13 +257,14 @@ def _read_gdb(draft: Draft, option: str, text: str) -> None:
         device, left = parse_unix(option, rest)
     else:
         raise unknown_device(option, text, ("tcp:[HOST]:PORT", "unix:PATH", "stdio", "none"))
-    only_keys(option, left, ("on-disconnect",))
+    only_keys(option, left, ("on-disconnect", "memory-map"))
+    memory_map = switch(option, "memory-map", left.get("memory-map", "off"))
     after = OnDisconnect.AS_IT_WAS
     if "on-disconnect" in left:
         if left["on-disconnect"] not in ("halt", "continue"):
             raise OptionError(f"{option}: on-disconnect takes halt or continue, not '{left['on-disconnect']}'")
         after = OnDisconnect(left["on-disconnect"])
-    draft.chosen["gdb"] = GdbOption(device, after) if isinstance(device, Tcp | Unix | Stdio) else None
+    draft.chosen["gdb"] = GdbOption(device, after, memory_map) if isinstance(device, Tcp | Unix | Stdio) else None
 
 
 def _read_short_gdb(draft: Draft, option: str, text: str) -> None:
@@ -318,7 +319,12 @@ OPTIONS: Final = (
     Row(("monitor",), "none|stdio", "where the monitor is", _read_monitor),
     Row(("s",), "", f"shorthand for -gdb tcp::{GDB_PORT} (loopback only)", _read_short_gdb),
     Row(("S",), "", "do not start the harts; a debugger or the monitor does", _flag("start_stopped")),
-    Row(("gdb",), "DEV", "tcp:[HOST]:PORT, unix:PATH, stdio or none [,on-disconnect=halt|continue]", _read_gdb),
+    Row(
+        ("gdb",),
+        "DEV",
+        "tcp:[HOST]:PORT, unix:PATH, stdio or none [,on-disconnect=halt|continue][,memory-map=on]",
+        _read_gdb,
+    ),
     Row(("no-reboot",), "", "end when the guest asks for a reset", _flag("no_reboot")),
     Row(("icount",), "shift=N|auto[,sleep=on|off]", "guest time per instruction, and pacing", _read_icount),
     Row(("d",), "ITEM,…", "log what the machine does; 'help' lists", _read_log),

@@ -272,8 +272,8 @@ class Runner:
             self._pacer.restart()
         while self.state is State.RUNNING and not self._halt_requested:
             if self._early is not None:
-                halt, self._early = self._early, None
-                return halt
+                early, self._early = self._early, None
+                return early
             async with self._owner:
                 if self._input:
                     self.machine.receive(bytes(self._input))

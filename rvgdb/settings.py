@@ -29,10 +29,12 @@ class GdbOption:
     Attributes:
         device: A TCP or unix server, or the terminal's stdin and stdout.
         on_disconnect: What a debugger that vanishes leaves behind.
+        memory_map: Tell the debugger where RAM and ROM are; GDB then refuses every other address, virtual ones too.
     """
 
     device: Tcp | Unix | Stdio
     on_disconnect: OnDisconnect = OnDisconnect.AS_IT_WAS
+    memory_map: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ MEANINGS = [
         "-gdb unix:/tmp/g,server=on,wait=off,on-disconnect=continue",
         {"gdb": GdbOption(Unix(Path("/tmp/g"), server=True, wait=False), OnDisconnect.CONTINUE)},
     ),
+    ("-gdb tcp::5,memory-map=on", {"gdb": GdbOption(Tcp("", 5), memory_map=True)}),
     ("-gdb stdio", {"gdb": GdbOption(Stdio()), "serial": Null()}),
     ("-gdb none", {"gdb": None}),
     ("-no-reboot", {"no_reboot": True}),
