@@ -9,12 +9,10 @@ from rvgdb.monitor.command import Command, Scene
 from rvgdb.monitor.cpu import hart_number
 from rvgdb.target.registers import ABI_NAMES
 
-SHOWN: Final = tuple(
-    """
+_SHOWN: Final = """
     mhartid mstatus hstatus vsstatus mip mie mideleg hideleg medeleg hedeleg mtvec stvec vstvec mepc sepc vsepc mcause
     scause vscause mtval stval htval mtval2 mscratch sscratch satp
-    """.split()
-)
+"""
 """The CSRs in QEMU's order; those that the machine lacks are left out."""
 
 
@@ -22,7 +20,7 @@ def _one_hart(scene: Scene, hart: int) -> str:
     debug = scene.target.debug
     numbers = {info.name: info.number for info in debug.csrs()}
     lines = [f"\nCPU#{hart}\n", f" {'pc':8} {debug.read_pc(hart):016x}\n"]
-    for name in SHOWN:
+    for name in _SHOWN.split():
         if name not in numbers:
             continue
         try:
