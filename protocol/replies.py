@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias, assert_never
 
-from protocol.errors import EINVAL
+from protocol.errors import EINVAL, LocalProtocolError
 from protocol.features import Peer
+from protocol.framing import escape, sanitise
 from protocol.ids import ThreadId
 from protocol.requests import BreakpointKind
 
@@ -22,15 +25,24 @@ class Reply:
         """The reply as it is before framing, in the form that `peer` understands."""
         return b""
 
+    def parts(self, limit: int) -> Iterable[Reply]:
+        """The packets that the reply goes in; all but console output go in one, whatever the `limit` of bytes."""
+        return (self,)
 
-@dataclass(frozen=True, slots=True)
+
 class Ok(Reply):
     """`OK`."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+    def payload(self, peer: Peer) -> bytes:
+        return b"OK"
+
+
 class Empty(Reply):
     """The empty reply: this side does not know the packet."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,9 @@ class Error(Reply):
     """
 
     errno: int = EINVAL
+
+    def payload(self, peer: Peer) -> bytes:
+        return _error(self.errno)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +71,18 @@ class ErrorText(Reply):
     message: str
     errno: int = EINVAL
 
+    def payload(self, peer: Peer) -> bytes:
+        return b"E." + sanitise(self.message) if peer.error_text else _error(self.errno)
+
 
 @dataclass(frozen=True, slots=True)
 class Data(Reply):
     """Bytes as hex digits: registers (`g`, `p`), memory (`m`), text (`qThreadExtraInfo`, `qRcmd`)."""
 
     data: bytes
+
+    def payload(self, peer: Peer) -> bytes:
+        return hexlify(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +95,9 @@ class Registers(Reply):
 
     values: tuple[bytes | int, ...]
 
+    def payload(self, peer: Peer) -> bytes:
+        return b"".join(b"xx" * value if isinstance(value, int) else hexlify(value) for value in self.values)
+
 
 @dataclass(frozen=True, slots=True)
 class BinaryData(Reply):
@@ -81,12 +105,18 @@ class BinaryData(Reply):
 
     data: bytes
 
+    def payload(self, peer: Peer) -> bytes:
+        return b"b" + escape(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Text(Reply):
     """Plain text; characters that framing would misread are replaced."""
 
     text: str
+
+    def payload(self, peer: Peer) -> bytes:
+        return sanitise(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +126,22 @@ class ConsoleOutput(Reply):
     final: ClassVar[bool] = False
     data: bytes
 
+    def payload(self, peer: Peer) -> bytes:
+        return b"O" + hexlify(self.data)
+
+    def parts(self, limit: int) -> Iterable[Reply]:
+        step = max(1, limit // 2 - 1)
+        return [ConsoleOutput(self.data[start : start + step]) for start in range(0, len(self.data), step)]
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentThread(Reply):
     """`QC tid`."""
 
     thread: ThreadId
+
+    def payload(self, peer: Peer) -> bytes:
+        return f"QC{self.thread.text(multiprocess=peer.multiprocess)}".encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +150,17 @@ class ThreadList(Reply):
 
     threads: tuple[ThreadId, ...]
 
+    def payload(self, peer: Peer) -> bytes:
+        return b"m" + ",".join(one.text(multiprocess=peer.multiprocess) for one in self.threads).encode("ascii")
 
-@dataclass(frozen=True, slots=True)
+
 class ThreadListEnd(Reply):
     """`l`: no more threads."""
+
+    __slots__ = ()
+
+    def payload(self, peer: Peer) -> bytes:
+        return b"l"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +168,9 @@ class Attached(Reply):
     """`1` if the target was there before the debugger (it detaches at the end), `0` if not (it kills)."""
 
     existed: bool = True
+
+    def payload(self, peer: Peer) -> bytes:
+        return b"1" if self.existed else b"0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +185,9 @@ class XferChunk(Reply):
         """The part of `document` that a `qXfer` request asks for; empty and last beyond its end."""
         return cls(document[offset : offset + length], last=offset + length >= len(document))
 
+    def payload(self, peer: Peer) -> bytes:
+        return (b"l" if self.last else b"m") + escape(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult(Reply):
@@ -142,12 +195,18 @@ class SearchResult(Reply):
 
     address: int | None
 
+    def payload(self, peer: Peer) -> bytes:
+        return b"0" if self.address is None else b"1,%x" % self.address
+
 
 @dataclass(frozen=True, slots=True)
 class Checksum(Reply):
     """`C crc`: a CRC-32 in GDB's form, as the caller computed it."""
 
     value: int
+
+    def payload(self, peer: Peer) -> bytes:
+        return b"C%x" % (self.value & 0xFFFFFFFF)
 
 
 # --- stops ---
@@ -208,6 +267,16 @@ class StopReply(Reply):
     reason: StopReason | None = None
     registers: tuple[tuple[int, bytes], ...] = ()
 
+    def payload(self, peer: Peer) -> bytes:
+        text = "".join([f"{number:02x}:{value.hex()};" for number, value in self.registers])
+        if self.thread is not None:
+            text += f"thread:{self.thread.text(multiprocess=peer.multiprocess)};"
+        if self.core is not None:
+            text += f"core:{self.core:x};"
+        if self.reason is not None:
+            text += _reason(self.reason, peer)
+        return f"T{self.signal:02x}{text}".encode("ascii")
+
 
 @dataclass(frozen=True, slots=True)
 class Exited(Reply):
@@ -216,6 +285,9 @@ class Exited(Reply):
     status: int
     process: int = 1
 
+    def payload(self, peer: Peer) -> bytes:
+        return _ending(b"W", self.status, self.process, peer)
+
 
 @dataclass(frozen=True, slots=True)
 class Killed(Reply):
@@ -223,3 +295,40 @@ class Killed(Reply):
 
     signal: int
     process: int = 1
+
+    def payload(self, peer: Peer) -> bytes:
+        return _ending(b"X", self.signal, self.process, peer)
+
+
+_WATCH_KEYS: Final = {
+    BreakpointKind.WRITE_WATCH: "watch",
+    BreakpointKind.READ_WATCH: "rwatch",
+    BreakpointKind.ACCESS_WATCH: "awatch",
+}
+
+
+def _reason(reason: StopReason, peer: Peer) -> str:
+    """The key of a stop reply that says why; GDB drops the connection at a break key it did not offer."""
+    match reason:
+        case SoftwareBreak():
+            return "swbreak:;" if peer.software_breaks else ""
+        case HardwareBreak():
+            return "hwbreak:;" if peer.hardware_breaks else ""
+        case WatchHit(kind=kind, address=address):
+            return f"{_WATCH_KEYS[kind]}:{address:x};"
+        case HistoryEnd(at_start=at_start):
+            return f"replaylog:{'begin' if at_start else 'end'};"
+        case unexpected:
+            assert_never(unexpected)
+
+
+def _ending(letter: bytes, number: int, process: int, peer: Peer) -> bytes:
+    ending = letter + b"%02x" % (number & 0xFF)
+    return ending + b";process:%x" % process if peer.multiprocess else ending
+
+
+def _error(errno: int) -> bytes:
+    if not 0 < errno < 100:
+        msg = f"error number {errno} does not fit two digits"
+        raise LocalProtocolError(msg)
+    return b"E%02d" % errno

@@ -1,7 +1,8 @@
 """What a debugger can ask: one frozen class a packet, with the packet's fields as plain Python values.
 
 Addresses and register numbers are non-negative and below 2**64; the lengths of memory reads are already cut to what one
-reply can carry, which the protocol allows. Which packet makes which request is in `packets.py`.
+reply can carry, which the protocol allows. Which packet makes which request is in `packets.py`. A class without fields inherits
+all of `Request`: making a dataclass takes half a millisecond, and there are many.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from protocol.ids import ThreadId
+
+MAX_READ = 0x10000
+"""The longest read in bytes; its answer as hex digits fills a packet of the default size. Longer ones are cut to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +46,28 @@ class Negotiate(Request):
     features: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class StartNoAckMode(Request):
     """`QStartNoAckMode`: no more `+` and `-`. Answered inside the session."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class ListResumeActions(Request):
     """`vCont?`. Answered inside the session."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class EnableExtendedMode(Request):
     """`!`: the connection outlives the program. Answer: `Ok`."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class WhyStopped(Request):
     """`?`: why the target is halted. Answer: a stop reply; also the moment at which a debugger expects the target to halt."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +81,10 @@ class Detach(Request):
     process: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Kill(Request):
     """`k`: end the target. It has no answer at all."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +101,10 @@ class Attach(Request):
     process: int
 
 
-@dataclass(frozen=True, slots=True)
 class Restart(Request):
     """`R XX`: start the program again. It has no answer at all."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +140,16 @@ class MonitorCommand(Request):
     line: str
 
 
-@dataclass(frozen=True, slots=True)
 class ServerVersion(Request):
     """`qGDBServerVersion`. Answer: `Text("name:...;version:...;")`."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class InterruptTarget(Request):
     """`vCtrlC`: an interrupt in the form of a packet; when it arrives here the target is halted. Answer: `Ok`."""
+
+    __slots__ = ()
 
 
 # --- threads ---
@@ -157,19 +169,22 @@ class SelectResumeThread(Request):
     thread: ThreadId
 
 
-@dataclass(frozen=True, slots=True)
 class GetCurrentThread(Request):
     """`qC`. Answer: `CurrentThread`."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class ListThreads(Request):
     """`qfThreadInfo`. Answer: `ThreadList`."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class ListMoreThreads(Request):
     """`qsThreadInfo`. Answer: `ThreadList`, or `ThreadListEnd` after the last thread."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,22 +269,25 @@ class Step(Request):
     signal: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class ReverseContinue(Request):
     """`bc`. Answer: a stop reply."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class ReverseStep(Request):
     """`bs`. Answer: a stop reply."""
+
+    __slots__ = ()
 
 
 # --- registers and memory ---
 
 
-@dataclass(frozen=True, slots=True)
 class ReadRegisters(Request):
     """`g`. Answer: `Data`, or `Registers` where some have no value."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,19 +433,22 @@ class ReadMemoryMap(Request):
 # --- QEMU's own ---
 
 
-@dataclass(frozen=True, slots=True)
 class QemuSupported(Request):
     """`qqemu.Supported`. Answer: `Text("sstepbits;sstep;PhyMemMode")` with what there is."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class QemuStepBits(Request):
     """`qqemu.sstepbits`. Answer: `Text("ENABLE=1,NOIRQ=2,NOTIMER=4")`."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class QemuGetStepMask(Request):
     """`qqemu.sstep`. Answer: `Text("0x7")`."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,9 +458,10 @@ class QemuSetStepMask(Request):
     mask: int
 
 
-@dataclass(frozen=True, slots=True)
 class QemuGetPhysicalMode(Request):
     """`qqemu.PhyMemMode`. Answer: `Text("0")` or `Text("1")`."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
