@@ -50,7 +50,7 @@ _short("c.ld", "011 ... ... .. ... 00", "ld", "{rd},{imm}({rs1})", RD_LOW, RS1_H
 _short("c.sw", "110 ... ... .. ... 00", "sw", "{rs2},{imm}({rs1})", RS2_LOW, RS1_HIGH, WORD)
 _short("c.sd", "111 ... ... .. ... 00", "sd", "{rs2},{imm}({rs1})", RS2_LOW, RS1_HIGH, DOUBLE)
 
-_short("c.nop", "000 0 00000 00000 01", "addi", "", rd=0, rs1=0, imm=0)
+# With rd = x0 this is C.NOP and its hints; binutils prints it as an addition too.
 _short("c.addi", "000 . ..... ..... 01", "addi", "{rd},{imm}", RD, RS1, IMM6)
 _short("c.addiw", "001 . ..... ..... 01", "addiw", "{rd},{imm}", RD_NONZERO, RS1, IMM6)
 _short("c.li", "010 . ..... ..... 01", "addi", "{rd},{imm}", RD, IMM6, rs1=0)
