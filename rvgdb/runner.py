@@ -36,7 +36,8 @@ SLICE_SECONDS: Final = 0.008
 
 FIRST_BUDGET: Final = 20_000
 LEAST_BUDGET: Final = 1_000
-MOST_BUDGET: Final = 1 << 32
+MOST_BUDGET: Final = 1 << 25
+"""Time that harts sleep through is part of a budget, so fast slices say little about the next one."""
 
 INLINE_TURNS: Final = 64
 """Steps of a range that are made at once, before the worker thread takes over."""
@@ -173,9 +174,11 @@ class Runner:
         return self.state is State.RUNNING
 
     def feed(self, data: bytes) -> None:
-        """Console input; the guest gets it before its next slice."""
+        """Console input; the guest gets it before its next slice, which begins soon."""
         self._input += data
         self._wake.set()
+        if self.running:
+            self.machine.interrupt()
 
     def resume(self, plan: Resume = EVERYTHING) -> Halt | None:
         """Let the guest go on.

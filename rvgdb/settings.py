@@ -50,31 +50,14 @@ class IcountOption:
     sleep: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LoaderOption:
-    """`-device loader`: an image, a number to be stored, or a hart's start address.
-
-    Attributes:
-        file: The image, or None.
-        address: Where to, or the start address; None for an ELF's own addresses.
-        cpu: Hart whose pc is set, or None.
-        force_raw: Load an ELF as plain bytes.
-        data: Little-endian bytes to store, already in the order wanted.
-    """
-
-    file: Path | None = None
-    address: int | None = None
-    cpu: int | None = None
-    force_raw: bool = False
-    data: bytes | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """Every choice of a `rvgdb run` command line; the defaults are QEMU's where QEMU has one."""
+    """Every choice of a `rvgdb run` command line; the defaults are QEMU's where QEMU has one.
+
+    `cpu` and `loaders` (what follows `-device loader,`) are as typed: the emulator knows what they may say.
+    """
 
     machine: str = "virt"
-    aclint: bool = False
     dump_dtb: Path | None = None
     cpu: str = "rv64"
     harts: int = 1
@@ -84,7 +67,7 @@ class RunSettings:
     initrd: Path | None = None
     append: str | None = None
     dtb: Path | None = None
-    loaders: tuple[LoaderOption, ...] = ()
+    loaders: tuple[str, ...] = ()
     serial: CharDevice = field(default_factory=Null)
     monitor: Stdio | None = None
     gdb: GdbOption | None = None

@@ -30,8 +30,6 @@ EXPEDITED: Final = (1, 2, 8, PC, PRIV)
 
 POINTERS: Final = {1: "code_ptr", 2: "data_ptr", 3: "data_ptr", 4: "data_ptr", 8: "data_ptr", PC: "code_ptr"}
 
-PRIVILEGES: Final = (0, 1, 3)
-
 
 class RegisterFile:
     """Implements `rvgdb.target.api.Registers` over the machine's debug view."""
@@ -92,14 +90,12 @@ class RegisterFile:
             self._debug.write_x(hart, number, value)
         elif number == PC:
             self._debug.write_pc(hart, value)
-        elif number == PRIV:
-            if value not in PRIVILEGES:
-                raise TargetError(f"priv takes 0 (U), 1 (S) or 3 (M), not {value}")
-            self._debug.write_priv(hart, value)
         else:
-            csr = self._csr(number)
             try:
-                self._debug.write_csr(hart, csr, value)
+                if number == PRIV:
+                    self._debug.write_priv(hart, value)
+                else:
+                    self._debug.write_csr(hart, self._csr(number), value)
             except CsrRefused as error:
                 raise TargetError(str(error), EFAULT) from None
 

@@ -74,7 +74,9 @@ class FakeDebug:
         return self.harts[hart].priv
 
     def write_priv(self, hart: int, value: int) -> None:
-        """Set the privilege."""
+        """Set the privilege, if there is such a one."""
+        if value not in (0, 1, 3):
+            raise CsrRefused(f"priv cannot be {value}")
         self.harts[hart].priv = value
 
     def csrs(self) -> Sequence[FakeCsr]:

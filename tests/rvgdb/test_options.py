@@ -10,12 +10,12 @@ from rvgdb import qemu_names
 from rvgdb.chardev import File, NoDevice, Null, Stdio, Tcp, Unix
 from rvgdb.errors import OptionError
 from rvgdb.options import OPTIONS, help_text, parse
-from rvgdb.settings import GdbOption, IcountOption, LoaderOption, OnDisconnect, RunSettings, Topic
+from rvgdb.settings import GdbOption, IcountOption, OnDisconnect, RunSettings, Topic
 
 MEANINGS = [
     ("-M virt", {}),
     ("-machine virt,dumpdtb=x.dtb", {"dump_dtb": Path("x.dtb")}),
-    ("-machine type=virt,aclint=on", {"aclint": True}),
+    ("-machine type=virt,aclint=off", {}),
     ("-M virt,dtb=a.dtb,accel=tcg", {"dtb": Path("a.dtb")}),
     ("-accel tcg", {}),
     ("-accel tcg,thread=single", {}),
@@ -39,21 +39,8 @@ MEANINGS = [
     ("-initrd i.cpio", {"initrd": Path("i.cpio")}),
     ("-append console=ttyS0", {"append": "console=ttyS0"}),
     ("-dtb d.dtb", {"dtb": Path("d.dtb")}),
-    ("-device loader,file=a.bin,addr=0x80200000", {"loaders": (LoaderOption(Path("a.bin"), 0x80200000),)}),
-    ("-device loader,file=a.elf,cpu-num=1", {"loaders": (LoaderOption(Path("a.elf"), cpu=1),)}),
-    (
-        "-device loader,file=a,,b.bin,addr=4,force-raw=on",
-        {"loaders": (LoaderOption(Path("a,b.bin"), 4, force_raw=True),)},
-    ),
-    (
-        "-device loader,addr=0x80000000,data=0x1234,data-len=4",
-        {"loaders": (LoaderOption(address=0x80000000, data=b"\x34\x12\0\0"),)},
-    ),
-    (
-        "-device loader,addr=8,data=1,data-len=2,data-be=on",
-        {"loaders": (LoaderOption(address=8, data=b"\0\x01"),)},
-    ),
-    ("-device loader,addr=8,cpu-num=0", {"loaders": (LoaderOption(address=8, cpu=0),)}),
+    ("-device loader,file=a,,b.bin,addr=4", {"loaders": ("file=a,,b.bin,addr=4",)}),
+    ("-device loader,file=a.elf -device loader,addr=8,cpu-num=0", {"loaders": ("file=a.elf", "addr=8,cpu-num=0")}),
     ("-nographic", {}),
     ("-nographic -monitor none", {"serial": Stdio(monitor=False)}),
     ("-display none", {"serial": Null()}),
@@ -110,6 +97,7 @@ ERRORS = [
     ("-M virt,aia=aplic", "property 'aia' is QEMU's, but not supported"),
     ("-M virt,dumpdbt=x", "did you mean 'dumpdtb'?"),
     ("-M virt,aclint=maybe", "'aclint' takes on or off, not 'maybe'"),
+    ("-M virt,aclint=on", "aclint=on is not supported"),
     ("-M virt,,x=1", "property 'virt,x' is unknown"),
     ("-M virt,", "empty item"),
     ("-accel kvm", "accelerator 'kvm' is QEMU's"),
@@ -125,13 +113,6 @@ ERRORS = [
     ("-smp 2,dies=1", "'dies' is QEMU's"),
     ("-device virtio-net-device", "device 'virtio-net-device' is QEMU's"),
     ("-device loder", "did you mean 'loader'?"),
-    ("-device loader", "file= or addr= is needed"),
-    ("-device loader,addr=1", "needs data="),
-    ("-device loader,addr=1,data=1", "data-len"),
-    ("-device loader,addr=1,data=256,data-len=1", "from 0 to 255"),
-    ("-device loader,file=x,data=1", "exclude each other"),
-    ("-device loader,fiel=x", "did you mean 'file'?"),
-    ("-device loader,file=x,addr=-1", "addr"),
     ("-display gtk", "display 'gtk' is QEMU's"),
     ("-serial pty", "'pty' is a QEMU device that rvgdb lacks"),
     ("-serial foo", "'foo' is not a character device"),
