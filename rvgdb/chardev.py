@@ -1,4 +1,4 @@
-"""Character devices in QEMU's spelling: what `-serial`, `-monitor` and `-gdb` may name. Parsing only, nothing is opened."""
+"""Character devices in QEMU's spelling: what `-serial`, `-monitor` and `-gdb` may name. Nothing is opened."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def _run(words: Sequence[str]) -> int:
 
     request = parse(words)
     if isinstance(request, Topic):
-        print(answer(request))
+        sys.stdout.write(f"{answer(request)}\n")
         return 0
     from rvgdb.run import run
 
@@ -64,10 +64,10 @@ def _dispatch(words: Sequence[str]) -> int:
         if subcommand.name == name:
             return subcommand.act(words[1:])
     if name in ("-h", "--help", "help"):
-        print(usage())
+        sys.stdout.write(f"{usage()}\n")
         return 0 if words else FAILURE
     if name in ("-version", "--version", "-V"):
-        print(f"rvgdb {__version__}")
+        sys.stdout.write(f"rvgdb {__version__}\n")
         return 0
     hint = f"; write 'rvgdb run {name} …'" if name.startswith("-") else f"\n{usage()}"
     raise RvgdbError(f"there is no subcommand '{name}'{hint}")
@@ -83,7 +83,7 @@ def _leaves(error: BaseException) -> list[BaseException]:
 def _explain(errors: list[BaseException]) -> int:
     """Print what went wrong, each thing once."""
     for text in dict.fromkeys(str(error) for error in errors):
-        print(f"rvgdb: {text}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"rvgdb: {text}\n")
     return FAILURE
 
 

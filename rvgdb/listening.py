@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import stat
+from pathlib import Path
 
 import trio
 
@@ -52,11 +53,11 @@ async def listen(device: Tcp | Unix) -> list[trio.SocketListener]:
 
 
 async def _listen_unix(device: Unix) -> trio.SocketListener:
-    path = os.fspath(device.path)
-    await _remove_stale(path)
+    path = device.path
+    _remove_stale(path)
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        await sock.bind(path)
+        await sock.bind(os.fspath(path))
         sock.listen(16)
     except OSError as error:
         sock.close()
@@ -64,15 +65,15 @@ async def _listen_unix(device: Unix) -> trio.SocketListener:
     return trio.SocketListener(sock)
 
 
-async def _remove_stale(path: str) -> None:
+def _remove_stale(path: Path) -> None:
     """Remove a socket that nobody listens on any more."""
     try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
+        if not stat.S_ISSOCK(path.stat().st_mode):
             return
-        with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            await probe.connect(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(os.fspath(path))
     except ConnectionRefusedError:
-        os.unlink(path)
+        path.unlink()
     except OSError:
         return
 

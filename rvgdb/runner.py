@@ -1,7 +1,7 @@
 """Lets the machine run: slices in a worker thread, steps inline, and one place that knows whether the guest runs.
 
 The machine is synchronous and owned by one party at a time. While it is halted, that is whoever runs on trio's thread
-(a handler, the monitor); while it runs, it is the worker thread for the length of a slice. `halt` and `quiet` are how the
+(a handler, the monitor); while it runs, it is the worker thread for the length of a slice. With `halt` and `quiet` the
 first gets it back from the second.
 """
 
@@ -298,10 +298,7 @@ class Runner:
     def _slice(self, plan: Resume) -> Halt | None:
         """One slice, in the worker thread."""
         self._idle = False
-        if plan.steps:
-            halt = self._burst(plan, BURST_TURNS)
-        else:
-            halt = self._run_free(plan)
+        halt = self._burst(plan, BURST_TURNS) if plan.steps else self._run_free(plan)
         self._after_slice()
         return halt
 

@@ -114,7 +114,7 @@ def raw_terminal(fd: int, *, signals: bool) -> Iterator[bool]:
 
     Args:
         fd: The terminal; anything else is left alone.
-        signals: Whether Ctrl-c and Ctrl-\\ still end the emulator; otherwise the guest gets them.
+        signals: Whether Ctrl-c and the like still end the emulator; otherwise the guest gets them.
 
     Yields:
         Whether it is a terminal.
@@ -158,4 +158,5 @@ async def read_chunks(fd: int) -> AsyncIterator[bytes]:
 
 def report(line: str) -> None:
     """Print a line about rvgdb itself, not the guest's."""
-    print(f"rvgdb: {line}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"rvgdb: {line}\n")
+    sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The two ends of a byte stream that a debugger may be at: a socket, handled as directly as trio allows, or any stream."""
+"""The byte streams a debugger may be at the other end of: a socket, used as directly as trio allows, or any stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QEMU's monitor, as far as rvgdb has it: one command a file. GDB's `monitor` command and `-monitor stdio` end up here."""
+"""QEMU's monitor, as far as rvgdb has it: one command a file. GDB's `monitor` and `-monitor stdio` end up here."""
 
 from __future__ import annotations
 

@@ -82,10 +82,11 @@ class MachineDocuments:
 
     def memory_map(self) -> bytes:
         """RAM and ROM by physical address."""
-        lines = ['<?xml version="1.0"?>', "<memory-map>"]
-        for region in self._regions:
-            lines.append(f'  <memory type="{region.kind}" start="{region.base:#x}" length="{region.size:#x}"/>')
-        return "\n".join([*lines, "</memory-map>", ""]).encode()
+        spans = [
+            f'  <memory type="{region.kind}" start="{region.base:#x}" length="{region.size:#x}"/>'
+            for region in self._regions
+        ]
+        return "\n".join(['<?xml version="1.0"?>', "<memory-map>", *spans, "</memory-map>", ""]).encode()
 
 
 class Target:

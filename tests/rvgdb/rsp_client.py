@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import trio
 
-from rvgdb.chardev import Tcp
+from rvgdb.chardev import Tcp, Unix
 from rvgdb.monitor import Monitor, Scene
 from rvgdb.runner import Runner
 from rvgdb.server import Server
@@ -47,7 +47,8 @@ class RspClient:
         self.buffer = self.buffer[match.end() :]
         body = match.group(1)
         assert sum(body) & 0xFF == int(match.group(2), 16)
-        await self.stream.send_all(b"+")
+        with suppress(trio.BrokenResourceError):  # a stub that refuses closes at once
+            await self.stream.send_all(b"+")
         return _RUN.sub(lambda run: run.group(1) * (ord(run.group(2)) - 28), body)
 
     async def ask(self, body: bytes) -> bytes:
@@ -80,7 +81,7 @@ class Stub:
         *,
         on_disconnect: OnDisconnect = OnDisconnect.AS_IT_WAS,
         memory_map: bool = False,
-        device: Tcp | None = None,
+        device: Tcp | Unix | None = None,
     ) -> None:
         self.machine = FakeMachine(harts)
         self.reports: list[str] = []
@@ -98,7 +99,10 @@ class Stub:
         """The runner in the background."""
         async with trio.open_nursery() as self.nursery:
             self.nursery.start_soon(self.runner.serve)
-            yield self
+            try:
+                yield self
+            finally:
+                self.runner.end(0)
             self.nursery.cancel_scope.cancel()
 
     def connect(self) -> RspClient:

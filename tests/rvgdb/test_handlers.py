@@ -6,6 +6,8 @@ import pytest
 import trio
 
 from emulator.stops import BreakpointHit, GuestExit, TrapLoop, WatchKind, WatchpointHit
+from protocol import requests
+from protocol.requests import Request
 from rvgdb.dispatch import TABLE
 from rvgdb.handlers.searching import checksum
 from rvgdb.runner import StepMask
@@ -45,7 +47,7 @@ async def test_a_short_capital_g_is_refused(stub: Stub, gdb: RspClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "value"),
+    "number,value",
     [(b"5", 7), (b"20", 0x80000100), (b"41", 1), (b"%x" % (66 + 0x300), 0x1800)],
 )
 async def test_p_reads_what_capital_p_wrote(gdb: RspClient, number: bytes, value: int) -> None:
@@ -170,7 +172,7 @@ async def test_two_kinds_share_a_place(stub: Stub, gdb: RspClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("digit", "kind", "key"),
+    "digit,kind,key",
     [(2, WatchKind.WRITE, b"watch"), (3, WatchKind.READ, b"rwatch"), (4, WatchKind.ACCESS, b"awatch")],
 )
 async def test_a_watchpoint_stops(stub: Stub, gdb: RspClient, digit: int, kind: WatchKind, key: bytes) -> None:
@@ -428,9 +430,6 @@ async def test_monitor_output_is_console_text(gdb: RspClient) -> None:
 
 def test_every_request_has_a_handler() -> None:
     """The protocol has no request without an entry, but those that the session or part 2's features answer."""
-    from protocol import requests
-    from protocol.requests import Request
-
     elsewhere = {"Negotiate", "StartNoAckMode", "ListResumeActions", "ReverseContinue", "ReverseStep", "Request"}
     found = {value for value in vars(requests).values() if isinstance(value, type) and issubclass(value, Request)}
     assert {kind.__name__ for kind in found} - {kind.__name__ for kind in TABLE} == elsewhere

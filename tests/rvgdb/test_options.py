@@ -53,20 +53,20 @@ MEANINGS = [
     ("-serial tcp:localhost:99", {"serial": Tcp("localhost", 99)}),
     ("-serial tcp::99,server=on,wait=off", {"serial": Tcp("", 99, server=True, wait=False)}),
     ("-serial tcp:[::1]:99,server,nowait", {"serial": Tcp("::1", 99, server=True, wait=False)}),
-    ("-serial unix:/tmp/s,server=on", {"serial": Unix(Path("/tmp/s"), server=True)}),
-    ("-serial unix:path=/tmp/s", {"serial": Unix(Path("/tmp/s"))}),
+    ("-serial unix:/run/s,server=on", {"serial": Unix(Path("/run/s"), server=True)}),
+    ("-serial unix:path=/run/s", {"serial": Unix(Path("/run/s"))}),
     ("-monitor none", {"serial": Stdio()}),
     ("-monitor stdio", {"serial": Null(), "monitor": Stdio()}),
     ("-s", {"gdb": GdbOption(Tcp("", 1234))}),
     ("-S", {"start_stopped": True}),
     ("-gdb tcp::0", {"gdb": GdbOption(Tcp("", 0))}),
     (
-        "-gdb tcp:0.0.0.0:1,on-disconnect=halt",
-        {"gdb": GdbOption(Tcp("0.0.0.0", 1), OnDisconnect.HALT)},
+        "-gdb tcp:192.0.2.1:1,on-disconnect=halt",
+        {"gdb": GdbOption(Tcp("192.0.2.1", 1), OnDisconnect.HALT)},
     ),
     (
-        "-gdb unix:/tmp/g,server=on,wait=off,on-disconnect=continue",
-        {"gdb": GdbOption(Unix(Path("/tmp/g"), server=True, wait=False), OnDisconnect.CONTINUE)},
+        "-gdb unix:/run/g,server=on,wait=off,on-disconnect=continue",
+        {"gdb": GdbOption(Unix(Path("/run/g"), server=True, wait=False), OnDisconnect.CONTINUE)},
     ),
     ("-gdb tcp::5,memory-map=on", {"gdb": GdbOption(Tcp("", 5), memory_map=True)}),
     ("-gdb stdio", {"gdb": GdbOption(Stdio()), "serial": Null()}),
@@ -152,21 +152,21 @@ TOPICS = [
 ]
 
 
-@pytest.mark.parametrize(("line", "expected"), MEANINGS)
+@pytest.mark.parametrize("line,expected", MEANINGS)
 def test_an_option_means_what_it_means_to_qemu(line: str, expected: dict[str, object]) -> None:
     """Each line changes exactly the named settings."""
     plain = {"serial": Stdio(monitor=True)}
     assert parse(line.split()) == RunSettings(**{**plain, **expected})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("line", "expected"), MEANINGS)
+@pytest.mark.parametrize("line,expected", MEANINGS)
 def test_two_dashes_are_one(line: str, expected: dict[str, object]) -> None:
     """`--opt` is `-opt`."""
     words = [f"-{word}" if word.startswith("-") else word for word in line.split()]
     assert parse(words) == parse(line.split())
 
 
-@pytest.mark.parametrize(("line", "text"), ERRORS)
+@pytest.mark.parametrize("line,text", ERRORS)
 def test_an_error_names_the_thing_and_what_to_do(line: str, text: str) -> None:
     """Bad words are refused with one line."""
     with pytest.raises(OptionError) as caught:
@@ -175,7 +175,7 @@ def test_an_error_names_the_thing_and_what_to_do(line: str, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("line", "topic"), TOPICS)
+@pytest.mark.parametrize("line,topic", TOPICS)
 def test_a_question_is_answered_instead_of_running(line: str, topic: Topic) -> None:
     """Help words end the parsing with a topic."""
     assert parse(line.split()) is topic
