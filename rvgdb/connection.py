@@ -43,6 +43,8 @@ class Connection:
         self._client = client
         self._on_disconnect = on_disconnect
         self._attached = False
+        self._chatting = False
+        """An answer was just sent: debuggers ask the next question at once."""
         self._delivered = trio.Event()
 
     async def serve(self) -> None:
@@ -76,7 +78,8 @@ class Connection:
         if not self._session.wants_data and self._client.in_flight:
             self._delivered = trio.Event()
             await self._delivered.wait()
-        self._session.receive_data(await self._wire.receive())
+        self._session.receive_data(await self._wire.receive(eager=self._chatting))
+        self._chatting = False
         if _log.isEnabledFor(logging.INFO):
             for fault in self._session.take_faults():
                 _log.info("the debugger broke the protocol: %s", fault)
@@ -90,6 +93,7 @@ class Connection:
         if answer is not None:
             replies = answer if isinstance(answer, tuple) else (answer,)
             await self._wire.send(b"".join([self._session.send(reply) for reply in replies]))
+            self._chatting = True
 
     async def _take_over(self) -> None:
         """Halt the guest: a debugger expects it halted whenever it asks something."""
