@@ -1,0 +1,19 @@
+"""`info mtree`."""
+
+from __future__ import annotations
+
+from rvgdb.monitor.command import Command, Scene
+
+KINDS = {"ram": "ram", "rom": "rom"}
+
+
+def info_mtree(scene: Scene, rest: str) -> str:
+    """The physical address space in QEMU's form; there is one, so -f changes nothing."""
+    lines = ["address-space: memory\n", "  0000000000000000-ffffffffffffffff (prio 0, i/o): system\n"]
+    for name, region in scene.regions:
+        last = region.base + region.size - 1
+        lines.append(f"    {region.base:016x}-{last:016x} (prio 0, {KINDS.get(region.kind, 'i/o')}): {name}\n")
+    return "".join(lines)
+
+
+COMMAND = Command(("mtree",), "[-f]", "show memory tree", info_mtree)
