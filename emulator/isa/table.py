@@ -55,9 +55,7 @@ def specific_first(rows: Iterable[Row]) -> list[Row]:
 @cache
 def _candidates(length: int, key: int) -> tuple[Row, ...]:
     """Rows whose encoding may have `key` in its major fields (see `_key`)."""
-    fitting = (
-        row for row in ROWS if row.length == length and _key(row.match, length) == key & _key(row.mask, length)
-    )
+    fitting = (row for row in ROWS if row.length == length and _key(row.match, length) == key & _key(row.mask, length))
     return tuple(specific_first(fitting))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from emulator.engine.layout import RAM_BASE
 from emulator.hart import csrs
+from emulator.hart.state import ARCHITECTURAL, WORD
 from emulator.isa.table import encode
 from tests.helpers.rig import DEVICE, Rig
 
@@ -172,8 +173,6 @@ class Comparison:
         return made[0]
 
     def _explain(self, row: Row, before: bytes) -> str:
-        from emulator.hart.state import ARCHITECTURAL, WORD
-
         lines = [f"{row.name}: the engines disagree after {CHUNK} steps"]
         at = 0
         for field in ARCHITECTURAL:

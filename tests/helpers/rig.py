@@ -82,7 +82,7 @@ class Rig:
 
     def same_ram(self, other: Rig) -> bool:
         """Whether two rigs' RAM is the same."""
-        return _memcmp(self.backing.address, other.backing.address, len(self.backing.ram)) == 0
+        return bool(_memcmp(self.backing.address, other.backing.address, len(self.backing.ram)) == 0)
 
     # `emulator.engine.hooks.Hooks`.
 
