@@ -119,13 +119,12 @@ class SocketBackend:
         async for stream in self._accept():
             self._connected = True
             self.first.set()
-            async with trio.open_nursery() as nursery:
+            async with stream, trio.open_nursery() as nursery:
                 nursery.start_soon(self._pump, stream)
                 await self._receive(stream, feed)
                 nursery.cancel_scope.cancel()
             self._connected = False
             self._unsent.clear()
-            await trio.aclose_forcefully(stream)
 
     async def _receive(self, stream: trio.abc.Stream, feed: Feed) -> None:
         try:
@@ -190,7 +189,8 @@ async def _open_socket(
         async def once() -> AsyncIterator[trio.abc.Stream]:
             yield stream
 
-        yield SocketBackend(once, transmitter)
+        async with stream:
+            yield SocketBackend(once, transmitter)
         return
     listeners = await listen(device)
     for listener in listeners:
