@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from emulator.errors import ConfigError
+from emulator.isa.extensions import CpuConfig
 
 MEBIBYTE = 1 << 20
 
@@ -14,23 +16,6 @@ PAGE_SIZE = 4096
 
 MAX_HARTS = 512
 """What the `virt` board's PLIC has contexts for, as QEMU's `-smp` limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuConfig:
-    """What the harts are, as far as the device tree tells it.
-
-    Attributes:
-        name: Name given to `-cpu`.
-        isa_base: Value of the device tree's `riscv,isa-base`.
-        isa_extensions: Extension names in canonical order, lower case, single letters first (`riscv,isa-extensions`).
-        mmu_type: Value of the device tree's `mmu-type`.
-    """
-
-    name: str = "rv64"
-    isa_base: str = "rv64i"
-    isa_extensions: tuple[str, ...] = ("i", "m", "a", "c", "zicntr", "zicsr", "zifencei")
-    mmu_type: str = "riscv,none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,51 +36,50 @@ class IcountConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoaderItem:
-    """One `-device loader`: a file put into memory, a value written to memory, or the pc a hart starts with.
+class LoadFile:
+    """`-device loader,file=...`: a file put into memory.
 
     Attributes:
-        path: File to load (an ELF, unless `raw`), or None.
-        address: Where a raw file or the value goes, or the start pc.
-        data: Value to write at `address`, or None.
-        data_length: Bytes of `data`, 1 to 8.
-        big_endian: Whether `data` is written with its most significant byte first.
-        hart: Hart that starts at the file's entry or at `address`, or None.
-        raw: Whether an ELF is loaded as plain bytes.
-
-    Raises:
-        ConfigError: For a combination that QEMU's generic loader refuses too.
+        path: The file, an ELF or raw.
+        address: Where raw bytes go.
+        raw: Whether an ELF is taken as raw bytes too.
+        hart: Hart that starts at the file's entry, or None.
     """
 
-    path: Path | None = None
-    address: int | None = None
-    data: int | None = None
-    data_length: int | None = None
-    big_endian: bool = False
-    hart: int | None = None
+    path: Path
+    address: int = 0
     raw: bool = False
+    hart: int | None = None
 
-    def __post_init__(self) -> None:
-        if self.data is not None or self.data_length is not None or self.big_endian:
-            self._check_value()
-        elif self.path is not None:
-            return
-        elif self.raw:
-            raise ConfigError("-device loader: force-raw needs a file")
-        elif self.address is None:
-            raise ConfigError("-device loader: give a file, an address with data, or an address with cpu-num")
-        elif self.hart is None:
-            raise ConfigError("-device loader: an address alone sets a start pc and needs cpu-num")
 
-    def _check_value(self) -> None:
-        if self.path is not None or self.raw:
-            raise ConfigError("-device loader: a file and data exclude each other")
-        if self.data is None or self.data_length is None:
-            raise ConfigError("-device loader: data and data-len must be given together")
-        if not 1 <= self.data_length <= 8:
-            raise ConfigError(f"-device loader: data-len={self.data_length} is not 1 to 8")
-        if self.address is None:
-            raise ConfigError("-device loader: data needs an addr")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteValue:
+    """`-device loader,addr=...,data=...,data-len=...`: a value written to memory, over what images put there.
+
+    Attributes:
+        address: Physical address.
+        data: The bytes.
+    """
+
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartHart:
+    """`-device loader,addr=...,cpu-num=...`: where a hart starts.
+
+    Attributes:
+        address: Its first pc.
+        hart: Its index.
+    """
+
+    address: int
+    hart: int
+
+
+LoaderItem: TypeAlias = LoadFile | WriteValue | StartHart
+"""One `-device loader`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +127,9 @@ class MachineConfig:
         if self.kernel is None and self.append:
             raise ConfigError("-append is only possible together with -kernel")
         for item in self.loaders:
-            if item.hart is not None and not 0 <= item.hart < self.harts:
-                raise ConfigError(f"-device loader: cpu-num={item.hart} does not exist on a machine of {self.harts}")
+            hart = None if isinstance(item, WriteValue) else item.hart
+            if hart is not None and not 0 <= hart < self.harts:
+                raise ConfigError(f"-device loader: cpu-num={hart} does not exist, harts are 0 to {self.harts - 1}")
 
 
 def parse_loader(text: str) -> LoaderItem:
@@ -164,15 +149,33 @@ def parse_loader(text: str) -> LoaderItem:
             known = ", ".join(_LOADER_PROPERTIES)
             raise ConfigError(f"-device loader: there is no property {name!r}; there are {known}")
         item[name] = value if equals else "on"
-    return LoaderItem(
-        path=Path(item["file"]) if "file" in item else None,
-        address=_number(item, "addr"),
-        data=_number(item, "data"),
-        data_length=_number(item, "data-len"),
-        big_endian=_switch(item, "data-be"),
-        hart=_number(item, "cpu-num"),
-        raw=_switch(item, "force-raw"),
-    )
+    if {"data", "data-len", "data-be"} & item.keys():
+        return _write_value(item)
+    address, hart, raw = _number(item, "addr"), _number(item, "cpu-num"), _switch(item, "force-raw")
+    if "file" in item:
+        return LoadFile(path=Path(item["file"]), address=address or 0, raw=raw, hart=hart)
+    if raw:
+        raise ConfigError("-device loader: force-raw needs a file")
+    if address is None:
+        raise ConfigError("-device loader: give file, or addr with data and data-len, or addr with cpu-num")
+    if hart is None:
+        raise ConfigError("-device loader: addr alone sets a start pc and needs cpu-num")
+    return StartHart(address=address, hart=hart)
+
+
+def _write_value(item: dict[str, str]) -> WriteValue:
+    """The item with data; a `cpu-num` only says whose address space, of which there is one."""
+    address, data, length = _number(item, "addr"), _number(item, "data"), _number(item, "data-len")
+    if "file" in item or "force-raw" in item:
+        raise ConfigError("-device loader: file and data exclude each other")
+    if data is None or length is None:
+        raise ConfigError("-device loader: data and data-len must be given together")
+    if not 1 <= length <= 8:
+        raise ConfigError(f"-device loader: data-len={length} is not 1 to 8")
+    if address is None:
+        raise ConfigError("-device loader: data needs an addr")
+    value = data & (1 << 8 * length) - 1
+    return WriteValue(address=address, data=value.to_bytes(length, "big" if _switch(item, "data-be") else "little"))
 
 
 _LOADER_PROPERTIES = ("file", "addr", "data", "data-len", "data-be", "cpu-num", "force-raw")

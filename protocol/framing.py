@@ -41,6 +41,8 @@ class Mark(Enum):
     BAD_CHECKSUM = auto()
     OVER_LONG = auto()
     FOREIGN = auto()
+    CUT_OFF = auto()
+    """A packet that the next one's start cut off; dropped inside the framer."""
 
 
 _MARKS: Final = {ACK[0]: Mark.ACKNOWLEDGED, NAK[0]: Mark.REFUSED, _INTERRUPT: Mark.INTERRUPT}
@@ -97,7 +99,7 @@ class Framer:
             if first == _START[0]:
                 self._skipping = False
                 item = self._packet()
-                if item is not _RESTARTED:
+                if item is not Mark.CUT_OFF:
                     return item
             elif self._skipping:
                 self._drop_before(buffer.find(_START))
@@ -120,20 +122,22 @@ class Framer:
         self._searched = 1
 
     def _packet(self) -> bytes | Mark | None:
-        """The packet at the front of the buffer, or `_RESTARTED` after dropping one that another start cut off."""
+        """The packet at the front of the buffer, or `Mark.CUT_OFF` after dropping it."""
         buffer = self._buffer
-        end = buffer.find(_END, self._searched)
-        stop = end if end >= 0 else len(buffer)
-        restart = buffer.find(_START, self._searched, stop)
-        if restart >= 0:
-            stop = restart
+        restart = buffer.find(
+            _START, self._searched
+        )  # first, so that many starts in a row cost no search for an end each
+        stop = restart if restart >= 0 else len(buffer)
+        end = buffer.find(_END, self._searched, stop)
+        if end >= 0:
+            stop = end
         if stop - 1 > self._limit:
             self._skipping = True
             self._consume(stop)
             return Mark.OVER_LONG
-        if restart >= 0:
+        if end < 0 <= restart:
             self._consume(restart)
-            return _RESTARTED
+            return Mark.CUT_OFF
         if end < 0 or len(buffer) < end + 3:
             self._searched = stop
             return None
@@ -144,9 +148,6 @@ class Framer:
             return Mark.BAD_CHECKSUM
         self._consume(end + 3)
         return payload if checksum(payload) == claimed else Mark.BAD_CHECKSUM
-
-
-_RESTARTED: Final = b"$"  # compared by identity; no payload can hold this byte
 
 
 def unescape(data: bytes) -> bytes:

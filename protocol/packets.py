@@ -6,10 +6,9 @@ so that `qCRC:` and packets not invented yet are not taken for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
 from enum import Enum, auto
-from types import MappingProxyType
 from typing import Any, Final
 
 from protocol import quick
@@ -100,7 +99,7 @@ class Packet:
     prefix: bytes
     grammar: str
     request: type[Request]
-    fixed: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    fixed: tuple[tuple[str, Any], ...] = ()
     quick: quick.QuickParser | None = None
     needs: Capability | None = None
     offers: str | None = None
@@ -124,7 +123,7 @@ class Packet:
     def parse_by_grammar(self, body: bytes) -> Request:
         """As `parse`, by the grammar alone."""
         if self.grammar == "NOTHING" and not body:
-            return self.request(**self.fixed)
+            return self.request(**dict(self.fixed))
         grammars, construct_error = _construct()
         try:
             values = getattr(grammars, self.grammar).parse(body)
@@ -133,11 +132,11 @@ class Packet:
             msg = f"malformed {name} packet: {_first_line(error)}"
             raise MalformedPacketError(msg) from error
         given = {name: value for name, value in values.items() if not name.startswith("_") and value is not None}
-        return self.request(**self.fixed, **given)
+        return self.request(**dict(self.fixed), **given)
 
     def build(self, request: Request) -> bytes:
         """The payload that makes `request`: the debugger's side, for tests and tools."""
-        values = {one.name: getattr(request, one.name) for one in fields(request) if one.name not in self.fixed}
+        values = {one.name: getattr(request, one.name) for one in fields(request) if one.name not in dict(self.fixed)}
         body: bytes = getattr(_construct()[0], self.grammar).build(values)
         return self.prefix + body
 
@@ -163,7 +162,7 @@ def prepare() -> None:
 
 def _point(digit: bytes, kind: BreakpointKind, needs: Capability, *, code: bool = False) -> tuple[Packet, Packet]:
     """The rows of `Z` and `z` with one type digit."""
-    fixed = MappingProxyType({"kind": kind})
+    fixed = (("kind", kind),)
     insert, remove = quick.point(InsertBreakpoint, kind), quick.point(RemoveBreakpoint, kind)
     grammar = "POINT_WITH_CODE" if code else "POINT"
     return (
@@ -200,7 +199,7 @@ PACKETS: Final[tuple[Packet, ...]] = (
     Packet(prefix=b"qC", grammar="NOTHING", request=GetCurrentThread),
     Packet(prefix=b"qfThreadInfo", grammar="NOTHING", request=ListThreads),
     Packet(prefix=b"qsThreadInfo", grammar="NOTHING", request=ListMoreThreads),
-    Packet(prefix=b"qThreadExtraInfo,", grammar="THREAD", request=DescribeThread),
+    Packet(prefix=b"qThreadExtraInfo,", grammar="THREAD", request=DescribeThread, quick=quick.thread(DescribeThread)),
     Packet(prefix=b"T", grammar="THREAD", request=IsThreadAlive, quick=quick.thread(IsThreadAlive)),
     # running
     Packet(prefix=b"vCont?", grammar="NOTHING", request=ListResumeActions, offers="vContSupported+"),
@@ -291,7 +290,7 @@ PACKETS: Final[tuple[Packet, ...]] = (
 )
 """Every packet this side knows, `vMustReplyEmpty` not among them: it is the name no packet may ever have."""
 
-_WORD_CHARACTERS: Final = (b".", b"_", b"-")
+_WORD_CHARACTERS: Final = b"._-"
 
 
 class PacketTable:
@@ -314,7 +313,7 @@ class PacketTable:
         for prefix, is_word, row in self._by_first.get(payload[0], ()) if payload else ():
             if payload.startswith(prefix):
                 following = payload[len(prefix) : len(prefix) + 1]
-                if not is_word or not (following.isalnum() or following in _WORD_CHARACTERS):
+                if not is_word or not following or not (following.isalnum() or following in _WORD_CHARACTERS):
                     return row
         return None
 

@@ -16,6 +16,7 @@ from protocol.requests import (
     ActionKind,
     BreakpointKind,
     Continue,
+    DescribeThread,
     InsertBreakpoint,
     IsThreadAlive,
     ReadMemory,
@@ -83,8 +84,8 @@ def _thread(body: bytes) -> ThreadId | None:
     return ThreadId(int(match[2], 16), int(match[1], 16) if match[1] else None)
 
 
-def thread(request: type[SelectThread | SelectResumeThread | IsThreadAlive]) -> QuickParser:
-    """`Hg`, `Hc` and `T`."""
+def thread(request: type[SelectThread | SelectResumeThread | IsThreadAlive | DescribeThread]) -> QuickParser:
+    """`Hg`, `Hc`, `T` and `qThreadExtraInfo`."""
 
     def parse(body: bytes) -> Request | None:
         named = _thread(body)

@@ -111,11 +111,16 @@ class Mtimer:
         return peek_words(lambda word: self._read(word & ~7) >> 8 * (word & 4) & 0xFFFF_FFFF, offset, length)
 
     def reset(self) -> None:
-        """Start `mtime` at zero with every `mtimecmp` zero, so that every timer interrupt is pending, as in QEMU."""
-        self._offset = -self._clock.now()
+        """Forget writes to `mtime` and zero every `mtimecmp`: as in QEMU, every timer interrupt is pending.
+
+        The machine's clock starts over by itself.
+        """
+        self._offset = 0
         for hart in range(len(self._compare)):
             self._compare[hart] = 0
-            self._update(hart)
+            self._lines(hart, MTIP, True)
+            # Harts come out of reset after the board and forget the level; as soon as time runs they get it again.
+            self._alarm(hart, 0)
 
     def _read(self, register: int) -> int:
         if register == self.MTIME:
@@ -126,5 +131,7 @@ class Mtimer:
     def _update(self, hart: int) -> None:
         left = self._compare[hart] - self.now()
         self._lines(hart, MTIP, left <= 0)
-        deadline = self._clock.now() + left if 0 < left < _NEVER else None
+        self._alarm(hart, self._clock.now() + left if 0 < left < _NEVER else None)
+
+    def _alarm(self, hart: int, deadline: int | None) -> None:
         self._clock.alarm(("mtimer", hart), deadline, lambda: self._update(hart))

@@ -36,6 +36,9 @@ class Rtc:
 
     size = 0x24
 
+    _alarm: int
+    _time_high: int
+
     def __init__(self, epoch: int, clock: Clock, irq: IrqLine) -> None:
         """Make a clock.
 
@@ -90,7 +93,7 @@ class Rtc:
 
     def _power_on(self) -> None:
         self._time_high = 0
-        self._alarm: int = 0
+        self._alarm = 0
         self._armed = False
         self._enabled = False
         self._pending = False

@@ -90,6 +90,13 @@ class Uart:
 
     size = 8
 
+    _ier: int
+    _fcr: int
+    _lcr: int
+    _mcr: int
+    _scr: int
+    _divisor: int
+
     def __init__(self, irq: IrqLine, transmit: Callable[[bytes], None]) -> None:
         """Make a serial port.
 
@@ -163,12 +170,12 @@ class Uart:
         self._fifo.clear()
         self._overrun = False
         self._sent = False
-        self._ier: int = 0
-        self._fcr: int = 0
-        self._lcr: int = 0
-        self._scr: int = 0
-        self._mcr: int = Mcr.OUT2
-        self._divisor: int = _RESET_DIVISOR
+        self._ier = 0
+        self._fcr = 0
+        self._lcr = 0
+        self._scr = 0
+        self._mcr = Mcr.OUT2
+        self._divisor = _RESET_DIVISOR
 
     def _value(self, offset: int) -> int:
         """What a load of the register gives."""

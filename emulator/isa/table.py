@@ -94,7 +94,7 @@ def encode(row: Row, values: Mapping[str, int]) -> int:
         shared = (other.role for other in row.format.operands if other.slices == part.slices and other.role in values)
         role = part.role if part.role in values else next(shared, None)
         if role is None:
-            if part.role in ("aqrl", "rd", "rs1") and part.role not in row.format.syntax:
+            if part.role in ("aqrl", "rd", "rs1") and f"{{{part.role}}}" not in row.format.syntax:
                 continue
             raise ValueError(f"{row.name} needs {part.role}")
         word |= part.insert(values[role])
