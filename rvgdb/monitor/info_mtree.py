@@ -24,9 +24,8 @@ def info_mtree(scene: Scene, rest: str) -> str:
     lines = ["address-space: memory\n", "  0000000000000000-ffffffffffffffff (prio 0, i/o): system\n"]
     for name, region in scene.regions:
         last = region.base + region.size - 1
-        lines.append(
-            f"    {region.base:016x}-{last:016x} (prio 0, {KINDS.get(region.kind, 'i/o')}): {QEMU_NAMES.get(name, name)}\n"
-        )
+        kind, shown = KINDS.get(region.kind, "i/o"), QEMU_NAMES.get(name, name)
+        lines.append(f"    {region.base:016x}-{last:016x} (prio 0, {kind}): {shown}\n")
     return "".join(lines)
 
 

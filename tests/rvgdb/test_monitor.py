@@ -53,7 +53,7 @@ EXAMINED = [
 ]
 
 
-@pytest.mark.parametrize("line,text", EXAMINED)
+@pytest.mark.parametrize(("line", "text"), EXAMINED)
 async def test_memory_is_shown_as_qemu_shows_it(desk: Desk, line: str, text: str) -> None:
     """Sizes, formats, registers in addresses, and where memory ends."""
     desk.machine.harts[0].x[8] = BASE
@@ -81,7 +81,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("line,text", REFUSED)
+@pytest.mark.parametrize(("line", "text"), REFUSED)
 async def test_a_bad_line_says_what_is_wrong(desk: Desk, line: str, text: str) -> None:
     """One line of output, and nothing happens."""
     output = desk.monitor.execute(line)

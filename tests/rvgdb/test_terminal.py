@@ -17,7 +17,7 @@ from tests.rvgdb.test_monitor import Desk
 
 
 @pytest.mark.parametrize(
-    "keys,expected",
+    ("keys", "expected"),
     [
         (b"abc", [Typed(b"abc")]),
         (b"a\x01xb", [Typed(b"a"), Key.QUIT, Typed(b"b")]),
@@ -38,7 +38,7 @@ def test_escape_keys_are_found_in_pieces() -> None:
 
 
 @pytest.mark.parametrize(
-    "keys,echo,lines",
+    ("keys", "echo", "lines"),
     [
         (b"help\r", b"help\n", ["help"]),
         (b"hx\x7felp\n", b"hx\b \belp\n", ["help"]),
