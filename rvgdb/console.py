@@ -7,7 +7,7 @@ of each slice, so that a slice costs one system call and not one per character.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
@@ -28,6 +28,7 @@ MOST_UNSENT: Final = 1 << 20
 
 Write: TypeAlias = Callable[[bytes], None]
 Feed: TypeAlias = Callable[[bytes], None]
+Accept: TypeAlias = Callable[[], Awaitable[trio.abc.Stream | None]]
 
 
 class Transmitter:
@@ -90,11 +91,11 @@ class SocketBackend:
     """A peer at a socket, or nobody: then output is dropped.
 
     Args:
-        accept: Waits for the next peer.
+        accept: Waits for the next peer; None when there will be none.
         transmitter: Gets the writer.
     """
 
-    def __init__(self, accept: Callable[[], AsyncIterator[trio.abc.Stream]], transmitter: Transmitter) -> None:
+    def __init__(self, accept: Accept, transmitter: Transmitter) -> None:
         self._accept = accept
         self._unsent = bytearray()
         self._ready = trio.Event()
@@ -116,16 +117,15 @@ class SocketBackend:
 
     async def serve(self, feed: Feed) -> None:
         """One peer after the other."""
-        async for stream in self._accept():
+        while (stream := await self._accept()) is not None:
             self._connected = True
             self.first.set()
-            async with trio.open_nursery() as nursery:
+            async with stream, trio.open_nursery() as nursery:
                 nursery.start_soon(self._pump, stream)
                 await self._receive(stream, feed)
                 nursery.cancel_scope.cancel()
             self._connected = False
             self._unsent.clear()
-            await trio.aclose_forcefully(stream)
 
     async def _receive(self, stream: trio.abc.Stream, feed: Feed) -> None:
         try:
@@ -180,6 +180,17 @@ async def open_serial(
                 yield backend
 
 
+def _once(stream: trio.abc.Stream) -> Accept:
+    """The peer that was connected to; it is the only one."""
+    peers = [stream]
+
+    async def accept() -> trio.abc.Stream | None:
+        await trio.lowlevel.checkpoint()
+        return peers.pop() if peers else None
+
+    return accept
+
+
 @asynccontextmanager
 async def _open_socket(
     device: Tcp | Unix, transmitter: Transmitter, report: Callable[[str], None]
@@ -187,21 +198,15 @@ async def _open_socket(
     if not device.server:
         stream = await connect(device)
 
-        async def once() -> AsyncIterator[trio.abc.Stream]:
-            yield stream
-
-        yield SocketBackend(once, transmitter)
+        async with stream:
+            yield SocketBackend(_once(stream), transmitter)
         return
     listeners = await listen(device)
     for listener in listeners:
         report(f"serial port listening on {address_text(listener.socket.getsockname())}")
 
-    async def each() -> AsyncIterator[trio.abc.Stream]:
-        while True:
-            yield await listeners[0].accept()
-
     try:
-        yield SocketBackend(each, transmitter)
+        yield SocketBackend(listeners[0].accept, transmitter)
     finally:
         for listener in listeners:
             await listener.aclose()

@@ -7,7 +7,7 @@ from typing import Final
 from rvgdb.console import Feed, Transmitter, write_fd
 from rvgdb.monitor import Monitor
 from rvgdb.runner import Runner
-from rvgdb.terminal import KEYS_HELP, Key, KeyReader, LineEditor, Typed, raw_terminal, read_chunks
+from rvgdb.terminal import KEYS_HELP, Key, KeyReader, LineEditor, raw_terminal, read_chunks
 
 STDIN: Final = 0
 STDOUT: Final = 1
@@ -81,10 +81,10 @@ class SharedDesk:
             elif item is Key.SWITCH:
                 self._at_monitor = not self._at_monitor
                 self._write(b"\n" + PROMPT if self._at_monitor else b"\n")
-            elif isinstance(item, Typed) and self._at_monitor:
+            elif self._at_monitor:
                 echo, lines = self._editor.feed(item.data)
                 self._write(echo)
                 for line in lines:
                     await self._monitor.execute(line)
-            elif isinstance(item, Typed):
+            else:
                 feed(item.data)

@@ -9,7 +9,9 @@ from typing import Final
 
 import trio
 
+from emulator.devices.rom import Rom
 from emulator.machine import Machine
+from emulator.virt_map import RAM_BASE
 from rvgdb import __version__
 from rvgdb.chardev import CharDevice, Stdio, Tcp, Unix
 from rvgdb.configure import machine_config
@@ -47,7 +49,7 @@ def run(settings: RunSettings) -> int:
 
 def _dump(machine: Machine, path: Path) -> None:
     try:
-        path.write_bytes(machine.board.dtb)
+        path.write_bytes(machine.board.device_tree)
     except OSError as error:
         raise ConsoleError(f"-machine dumpdtb={path}: cannot be written: {error.strerror}") from None
 
@@ -55,14 +57,11 @@ def _dump(machine: Machine, path: Path) -> None:
 def _regions(machine: Machine) -> tuple[tuple[str, Region], ...]:
     """The physical address space, ascending."""
     spans = [
-        (type(device).__name__.lower(), Region("rom" if type(device).__name__ == "Rom" else "io", base, device.size))
+        (type(device).__name__, Region("rom" if isinstance(device, Rom) else "io", base, device.size))
         for base, device in machine.board.bus.devices
     ]
-    spans.append(("ram", Region("ram", RAM_BASE, machine.config.ram_size)))
+    spans.append(("Ram", Region("ram", RAM_BASE, machine.config.ram_size)))
     return tuple(sorted(spans, key=lambda span: span[1].base))
-
-
-RAM_BASE: Final = 0x8000_0000
 
 
 class Assembly:

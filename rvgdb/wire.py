@@ -131,7 +131,7 @@ class StreamWire:
         self._stream = stream
         self._sending = trio.Lock()
 
-    async def receive(self, *, eager: bool = False) -> bytes:  # noqa: ARG002 - a stream has no quicker way
+    async def receive(self, *, eager: bool = False) -> bytes:
         """Wait for bytes; empty at the end."""
         try:
             return bytes(await self._stream.receive_some(CHUNK))

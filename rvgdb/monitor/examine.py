@@ -44,7 +44,7 @@ def _item(form: str, raw: bytes) -> str:
     if form == "x":
         return f"{value:#0{bits // 4 + 2}x}"
     if form == "o":
-        return f"{value:#0{(bits + 2) // 3 + 1}o}".replace("0o", "0")
+        return f"{f'0{value:o}' if value else '0':>{(bits + 2) // 3}}"
     if form == "c":
         shown = chr(value & 0xFF)
         return f"'{shown}'" if shown.isprintable() and value < 0x7F else f"'\\x{value & 0xFF:02x}'"

@@ -88,7 +88,7 @@ class Stub:
         ram = Region("ram", BASE, SIZE)
         self.target = Target(self.machine, (ram,))
         self.runner = Runner(self.machine, stops_at=self.target.breakpoints.stops_at, report=self.reports.append)
-        scene = Scene(self.target, self.runner, (("uart", Region("io", 0x1000_0000, 256)), ("ram", ram)))
+        scene = Scene(self.target, self.runner, (("Uart", Region("io", 0x1000_0000, 256)), ("Ram", ram)))
         self.monitor = Monitor(scene)
         option = GdbOption(device or Tcp("", 0), on_disconnect, memory_map)
         self.server = Server(self.target, self.runner, self.monitor.execute, option, self.reports.append)

@@ -47,7 +47,7 @@ async def test_a_short_capital_g_is_refused(stub: Stub, gdb: RspClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "number,value",
+    ("number", "value"),
     [(b"5", 7), (b"20", 0x80000100), (b"41", 1), (b"%x" % (66 + 0x300), 0x1800)],
 )
 async def test_p_reads_what_capital_p_wrote(gdb: RspClient, number: bytes, value: int) -> None:
@@ -172,7 +172,7 @@ async def test_two_kinds_share_a_place(stub: Stub, gdb: RspClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "digit,kind,key",
+    ("digit", "kind", "key"),
     [(2, WatchKind.WRITE, b"watch"), (3, WatchKind.READ, b"rwatch"), (4, WatchKind.ACCESS, b"awatch")],
 )
 async def test_a_watchpoint_stops(stub: Stub, gdb: RspClient, digit: int, kind: WatchKind, key: bytes) -> None:

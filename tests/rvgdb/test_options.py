@@ -152,21 +152,21 @@ TOPICS = [
 ]
 
 
-@pytest.mark.parametrize("line,expected", MEANINGS)
+@pytest.mark.parametrize(("line", "expected"), MEANINGS)
 def test_an_option_means_what_it_means_to_qemu(line: str, expected: dict[str, object]) -> None:
     """Each line changes exactly the named settings."""
     plain = {"serial": Stdio(monitor=True)}
     assert parse(line.split()) == RunSettings(**{**plain, **expected})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("line,expected", MEANINGS)
+@pytest.mark.parametrize(("line", "expected"), MEANINGS)
 def test_two_dashes_are_one(line: str, expected: dict[str, object]) -> None:
     """`--opt` is `-opt`."""
     words = [f"-{word}" if word.startswith("-") else word for word in line.split()]
     assert parse(words) == parse(line.split())
 
 
-@pytest.mark.parametrize("line,text", ERRORS)
+@pytest.mark.parametrize(("line", "text"), ERRORS)
 def test_an_error_names_the_thing_and_what_to_do(line: str, text: str) -> None:
     """Bad words are refused with one line."""
     with pytest.raises(OptionError) as caught:
@@ -175,7 +175,7 @@ def test_an_error_names_the_thing_and_what_to_do(line: str, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("line,topic", TOPICS)
+@pytest.mark.parametrize(("line", "topic"), TOPICS)
 def test_a_question_is_answered_instead_of_running(line: str, topic: Topic) -> None:
     """Help words end the parsing with a topic."""
     assert parse(line.split()) is topic

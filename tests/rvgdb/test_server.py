@@ -143,7 +143,7 @@ async def test_connecting_to_nobody_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name,text",
+    ("name", "text"),
     [(("127.0.0.1", 80), "127.0.0.1:80"), (("::1", 80, 0, 0), "[::1]:80"), ("/a", "/a"), (b"/b", "/b")],
 )
 def test_an_address_as_text(name: object, text: str) -> None:
@@ -206,7 +206,7 @@ async def gone(stub: Stub) -> None:
             await trio.testing.wait_all_tasks_blocked()
 
 
-@pytest.mark.parametrize("choice,runs", [(choice, choice is not OnDisconnect.HALT) for choice in OnDisconnect])
+@pytest.mark.parametrize(("choice", "runs"), [(choice, choice is not OnDisconnect.HALT) for choice in OnDisconnect])
 async def test_vanishing_while_the_guest_runs(choice: OnDisconnect, *, runs: bool) -> None:
     """The guest goes on, but with on-disconnect=halt."""
     async with Stub(on_disconnect=choice).running() as stub:
@@ -220,7 +220,7 @@ async def test_vanishing_while_the_guest_runs(choice: OnDisconnect, *, runs: boo
         assert stub.runner.running is runs
 
 
-@pytest.mark.parametrize("choice,runs", [(choice, choice is OnDisconnect.CONTINUE) for choice in OnDisconnect])
+@pytest.mark.parametrize(("choice", "runs"), [(choice, choice is OnDisconnect.CONTINUE) for choice in OnDisconnect])
 async def test_vanishing_while_the_guest_is_halted(choice: OnDisconnect, *, runs: bool) -> None:
     """The guest stays halted, but with on-disconnect=continue."""
     async with Stub(on_disconnect=choice).running() as stub:
