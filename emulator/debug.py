@@ -123,7 +123,8 @@ class Debug:
         Raises:
             CsrRefused: There is no such CSR.
         """
-        self._harts[hart].put("time_base", self._machine.steps)
+        block = self._harts[hart]
+        block.put("time_base", max(block.get("time_base"), self._machine.steps))  # a waiting hart's stands still
         return int(self._csr(number).read(self._domains[hart]))
 
     def write_csr(self, hart: int, number: int, value: int) -> None:

@@ -111,6 +111,8 @@ class CompiledEngine:
         code: The mapped code.
     """
 
+    longest = 2_000_000
+
     def __init__(
         self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int, code: MappedCode | None = None
     ) -> None:

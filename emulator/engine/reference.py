@@ -317,6 +317,8 @@ class ReferenceExecution(ReferenceDomain):
 class ReferenceEngine:
     """Runs the harts of one machine on the reference domain; the same interface as the compiled engine."""
 
+    longest = 200
+
     def __init__(self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int) -> None:
         self._extensions = extensions
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
