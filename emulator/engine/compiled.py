@@ -130,9 +130,10 @@ class CompiledEngine:
         self._watches = array("Q", [0])
         # Kept alive here: compiled code holds their addresses.
         self._callbacks = (ON_LOAD(self._on_load), ON_STORE(self._on_store), ON_LINE(self._on_line))
-        self._publish(backing, extensions)
+        blocks.shared.put("extensions", extensions)
+        self._publish(backing)
 
-    def _publish(self, backing: Backing, extensions: int) -> None:
+    def _publish(self, backing: Backing) -> None:
         tables = self._code.tables
         values = {
             "ram": backing.address,
@@ -144,7 +145,6 @@ class CompiledEngine:
             "stored": self._stored.address,
             "handlers": _pointer(self._code.handlers),
             "csr_table": _pointer(self._code.csr_table),
-            "extensions": extensions,
             "special_line": SPECIAL_NONE,
         }
         values |= {name: _pointer(getattr(tables, name)) for name in Tables.__slots__}

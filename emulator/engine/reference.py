@@ -321,6 +321,7 @@ class ReferenceEngine:
 
     def __init__(self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int) -> None:
         self._extensions = extensions
+        blocks.shared.put("extensions", extensions)
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
 
