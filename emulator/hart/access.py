@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import MSTATUS_MPRV, PMP_R, PMP_W, PMP_X, Cause, Privilege
+from emulator.hart.fields import MASK64, MSTATUS_MPRV, PMP_R, PMP_W, PMP_X, Cause, Privilege
 from emulator.hart.pmp import pmp_permissions
 from emulator.hart.state import NO_TAG
 from emulator.isa.domain import Routine, routine
@@ -99,7 +99,7 @@ def _writer(size: int) -> Routine:
         d.watch(address, size, STORE)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
             _locate(d, address, 1, STORE)  # both pages answer before a byte is written
-            _locate(d, d.add(address, size - 1), 1, STORE)
+            _locate(d, d.and_(d.add(address, size - 1), MASK64 ^ PAGE), 1, STORE)
             for at in range(size):
                 d.call(WRITE[1], d.add(address, at), d.lshr(value, 8 * at))
             d.ret(0)
