@@ -107,6 +107,7 @@ class Rig:
         self.engine.run(self.hart, steps)
         made = steps - self.hart.get("budget")
         self.hart.put("steps", self.hart.get("steps") + made)
+        self.hart.put("time_base", self.hart.get("time_base") + made)
         self.hart.put("budget0", 0)
         self.hart.put("budget", 0)
         return made
