@@ -15,7 +15,7 @@ from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.fields import Cause
-from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Attention, Pending, StopCode
+from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Pending, StopCode
 from emulator.memory.ram import Mapping
 
 if TYPE_CHECKING:
@@ -211,8 +211,7 @@ class CompiledEngine:
 
     def _failed(self, hart: int, error: BaseException) -> None:
         self._error = error
-        block = self._blocks.harts[hart]
-        block.put("attention", block.get("attention") | Attention.LEAVE)
+        self._blocks.harts[hart].put("pending", Pending.FAILED)
 
     def _on_load(self, hart: int, physical: int, size: int) -> int:
         try:
