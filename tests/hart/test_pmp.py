@@ -179,7 +179,9 @@ def test_fetches_against_the_oracle(engine: str, *, entries: list[Entry], priv: 
 
         rig.run(1)
 
-        missing = [part for part in ((address, address + 2) if long else (address,)) if not allowed(rules, priv, part, 2, X)]
+        missing = [
+            part for part in ((address, address + 2) if long else (address,)) if not allowed(rules, priv, part, 2, X)
+        ]
         if missing:
             assert (rig.hart.get("mcause"), rig.hart.get("mtval")) == (Cause.FETCH_ACCESS, missing[0])
             assert rig.hart.get("mepc") == address
@@ -321,7 +323,9 @@ def test_a_locked_tor_locks_the_address_below(rig: Rig, mode: int, *, kept: bool
 
 def test_a_lock_set_by_the_same_write(rig: Rig) -> None:
     """A locked byte of pmpcfg stays, the seven others of the same write are taken."""
-    rig.execute("csrrw x0, pmpcfg0, x5\ncsrrw x0, pmpcfg0, x6\ncsrrs x7, pmpcfg0, x0", x5=0x8F, x6=0x0B0A_0908_0706_0504)
+    rig.execute(
+        "csrrw x0, pmpcfg0, x5\ncsrrw x0, pmpcfg0, x6\ncsrrs x7, pmpcfg0, x0", x5=0x8F, x6=0x0B0A_0908_0706_0504
+    )
 
     assert rig.x(7) & 0xFF == 0x8F
     assert rig.x(7) >> 8 & 0xFF == 0x05

@@ -121,7 +121,9 @@ ORDER = [Interrupt.MEI, Interrupt.MSI, Interrupt.MTI, Interrupt.SEI, Interrupt.S
 """Volume II, 3.1.9: decreasing priority of interrupts with the same destination."""
 
 
-@pytest.mark.parametrize("pair", list(itertools.combinations(ORDER, 2)), ids=lambda pair: f"{pair[0].name}-{pair[1].name}")
+@pytest.mark.parametrize(
+    "pair", list(itertools.combinations(ORDER, 2)), ids=lambda pair: f"{pair[0].name}-{pair[1].name}"
+)
 def test_priorities(rig: Rig, pair: tuple[Interrupt, Interrupt]) -> None:
     """Of two pending interrupts the one that the manual names first is taken."""
     bits = 1 << pair[0] | 1 << pair[1]
