@@ -42,10 +42,15 @@ class Turns:
             hart.put("time_base", 0)
 
     def settle(self, harts: Sequence[HartBlock]) -> None:
-        """Move machine time on to where the last of `harts` is that does not wait; the other harts lose the time."""
+        """Move machine time on to where the last of `harts` is that does not wait; the other harts lose the time.
+
+        When all wait, it is the time when the last one began to.
+        """
         times = [hart.get("time_base") for hart in harts if not hart.get("waiting")]
         if times:
             self.now = max(self.now, min(times))
+        else:
+            self.now = max(self.now, *(hart.get("time_base") for hart in harts), 0)
 
     def stepped(self) -> None:
         """A hart was stepped out of turn: the others wait for nothing, but do not fall behind by more than a turn."""
