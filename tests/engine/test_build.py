@@ -18,7 +18,8 @@ REFUSED = {
     "an undefined value": "define void @f() {\n %x = add i64 %y, 1\n ret void\n}\n",
     "a malformed graph": "define void @f() {\nentry:\n br label %entry\n}\n",
     "a tail call that cannot be": (
-        "define void @g(i32 %a) {\n ret void\n}\ndefine void @f(i64 %a) {\n musttail call void @g(i32 0)\n ret void\n}\n"
+        "define void @g(i32 %a) {\n ret void\n}\n"
+        "define void @f(i64 %a) {\n musttail call void @g(i32 0)\n ret void\n}\n"
     ),
     "a function outside": "declare void @h()\ndefine void @f() {\n call void @h()\n ret void\n}\n",
     "a variable outside": "@x = external global i64\ndefine i64 @f() {\n %v = load i64, ptr @x\n ret i64 %v\n}\n",
@@ -52,7 +53,8 @@ def test_the_engine_compiles_without_relocations() -> None:
         "    code = build.compile_text(build.module_text())\n"
         "assert build.compile_text(build.module_text()) == code\n"
         "sections = [s.name for s in ELFFile(io.BytesIO(kept[0])).iter_sections()]\n"
-        "print([name for name in sections if name.startswith('.rel') and name.endswith('text')], 'run' in code.symbols)\n"
+        "print([name for name in sections if name.startswith('.rel') and name.endswith('text')],"
+        " 'run' in code.symbols)\n"
     )
 
     assert python(script) == "[] True\n"

@@ -84,7 +84,7 @@ def test_sc_that_stores(rig: Rig) -> None:
     near_page_end=st.booleans(),
 )
 @settings(max_examples=300, deadline=None)
-def test_ranges(  # noqa: PLR0913 -- every one of them is drawn
+def test_ranges(
     engine: str, *, name: str, start: int, length: int, at: int, kind: WatchKind, near_page_end: bool
 ) -> None:
     """Any length and place: an access stops exactly if one of its bytes is watched and its kind is."""

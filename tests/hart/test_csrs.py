@@ -109,7 +109,7 @@ def test_sstatus_is_a_view(rig: Rig) -> None:
 
 
 def test_sie_and_sip_show_what_is_delegated(rig: Rig) -> None:
-    """sie and sip read and write only the bits that mideleg has, and only SSIP of sip."""
+    """The views sie and sip read and write only the bits that mideleg has, and only SSIP of sip."""
     rig.execute(
         "csrrw x0, mideleg, x5\ncsrrw x0, sie, x6\ncsrrs x7, mie, x0\ncsrrw x0, mie, x6\ncsrrs x8, sie, x0\n"
         "csrrw x0, mip, x6\ncsrrs x9, sip, x0\ncsrrw x0, sip, x0\ncsrrs x10, mip, x0",
@@ -354,7 +354,7 @@ def test_swap_with_x0_still_writes(rig: Rig) -> None:
 
 
 def test_misa_names_what_there_is(engine: str) -> None:
-    """misa has MXL = 2, a bit for each single-letter extension, S and U; a write changes nothing."""
+    """The register misa has MXL = 2, a bit for each single-letter extension, S and U; a write changes nothing."""
     rig = Rig(engine)
 
     rig.execute("csrrw x0, misa, x0\ncsrrs x6, misa, x0")
