@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,7 +170,7 @@ def _header(path: Path, content: bytes) -> tuple[ELFStructs, Any]:
     structs = _structs()
     if len(content) < structs.Elf_Ehdr.sizeof():
         raise LoadError(f"{path}: truncated: {len(content)} bytes are less than an ELF header")
-    header = structs.Elf_Ehdr.parse(content)
+    header = _parse(path, structs.Elf_Ehdr, content[: structs.Elf_Ehdr.sizeof()])
     if header["e_ident"]["EI_CLASS"] != "ELFCLASS64":
         raise LoadError(f"{path}: is not a 64-bit ELF; this machine is RV64 only")
     if header["e_ident"]["EI_DATA"] != "ELFDATA2LSB":
@@ -195,7 +196,18 @@ def _table(path: Path, content: bytes, layout: Any, header: Any, name: str, pref
     for at in range(start, start + count * step, step or 1):
         if at + size > len(content):
             raise LoadError(f"{path}: truncated: the ELF's {name} headers lie beyond its end")
-        yield layout.parse(content[at : at + size])
+        yield _parse(path, layout, content[at : at + size])
+
+
+def _parse(path: Path, layout: Any, data: bytes) -> Any:
+    """One structure, `data` being exactly its bytes."""
+    from elftools.common.exceptions import ELFParseError
+    from elftools.common.utils import struct_parse
+
+    try:
+        return struct_parse(layout, BytesIO(data))
+    except ELFParseError as error:
+        raise LoadError(f"{path}: the ELF is damaged: {error}") from None
 
 
 def _segment(path: Path, content: bytes, program: Any) -> Segment:
