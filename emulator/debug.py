@@ -1,4 +1,4 @@
-"""A debugger's view of a machine: registers, CSRs, memory, breakpoints. Nothing here has a side effect it was not asked for.
+"""A debugger's view of a machine: registers, CSRs, memory, breakpoints. A read changes nothing.
 
 CSR rules and translation are the hart's own, executed on the reference domain; devices are only peeked at.
 """
@@ -20,7 +20,8 @@ from emulator.isa.table import instruction_length
 from emulator.isa.text import disassemble
 
 if TYPE_CHECKING:
-    from emulator.hart.block import Blocks, HartBlock
+    from emulator.hart.block import Blocks
+    from emulator.hart.csrs import Csr
     from emulator.machine import Machine
     from emulator.memory.ram import Backing
     from emulator.stops import WatchKind
@@ -110,7 +111,7 @@ class Debug:
         rows = sorted(csrs.ROWS, key=lambda row: row.number)
         return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
 
-    def _csr(self, number: int) -> csrs.Csr:
+    def _csr(self, number: int) -> Csr:
         row = csrs.BY_NUMBER.get(number)
         if row is None:
             raise CsrRefused(f"there is no CSR {number:#x} on this machine")

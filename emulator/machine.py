@@ -175,7 +175,7 @@ class Machine:
 
     def receive(self, data: bytes) -> None:
         """Console input from outside. Only between runs."""
-        self.board.uart.receive(data)
+        self.board.receive(data)
 
     def _awake(self, hart: HartBlock) -> bool:
         if hart.get("waiting"):

@@ -1,4 +1,4 @@
-"""Turns instruction rows into running code: reference domain, LLVM domain, threaded interpreter, soft TLB, code store."""
+"""Turns instruction rows into running code: two domains, a threaded interpreter, the soft TLB, the store of records."""
 
 from __future__ import annotations
 

@@ -128,14 +128,18 @@ def cut_code(image: bytes) -> Code:
     """
     from elftools.elf.elffile import ELFFile
     from elftools.elf.relocation import RelocationSection
+    from elftools.elf.sections import SymbolTableSection
 
     elf = ELFFile(io.BytesIO(image))
     section = max((s for s in elf.iter_sections() if s.name in (".text", ".ltext")), key=lambda s: s.data_size)
     for other in elf.iter_sections():
         if isinstance(other, RelocationSection) and other.name.endswith("text") and other.num_relocations():
             raise EngineError("the engine's code has relocations; it cannot be mapped as it is")
-    table = elf.get_section_by_name(".symtab")
     symbols = {
-        symbol.name: symbol["st_value"] for symbol in table.iter_symbols() if symbol["st_info"]["type"] == "STT_FUNC"
+        symbol.name: symbol["st_value"]
+        for table in elf.iter_sections()
+        if isinstance(table, SymbolTableSection)
+        for symbol in table.iter_symbols()
+        if symbol["st_info"]["type"] == "STT_FUNC"
     }
     return Code(section.data(), symbols)

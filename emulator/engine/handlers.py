@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emulator.engine.decoding import TARGETS, row_links
+from emulator.engine.decoding import row_links
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter
 from emulator.engine.layout import IMM, LINE_SHIFT, LONG, NEAR, PAGE, PAGE_SHIFT, RD, RS1, RS2, UNLINKED
 from emulator.engine.runtime import data_entry
@@ -300,7 +300,7 @@ def handler_name(row: Row, variant: int) -> str:
 
 def variants(row: Row, lengths: frozenset[int]) -> list[int]:
     """The variants of a row's handler that decoding can ask for."""
-    found = []
+    found: list[int] = []
     for length in lengths:
         base = LONG if length == 4 else 0
         for near in (0, NEAR) if row.relative else (0,):
@@ -469,5 +469,3 @@ define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {
 def lengths_of(row: Row, rows: tuple[Row, ...]) -> frozenset[int]:
     """The lengths of the encodings that end in a row's handler."""
     return frozenset(other.length for other in rows if other.target is row)
-
-

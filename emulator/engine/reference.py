@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from emulator.memory.ram import Backing
 
 
-class Trapped(Exception):  # noqa: N818 -- a guest's trap, not a host error; never leaves the engine or `Inspector`
+class Trapped(Exception):
     """Raised when a meaning raises a synchronous exception."""
 
     def __init__(self, cause: int, tval: int) -> None:
@@ -38,7 +38,7 @@ class Trapped(Exception):  # noqa: N818 -- a guest's trap, not a host error; nev
         self.tval = tval
 
 
-class _Returned(Exception):  # noqa: N818 -- control flow of a routine
+class _Returned(Exception):
     """Raised by `ret`, caught by the call."""
 
     def __init__(self, value: int) -> None:
@@ -46,7 +46,7 @@ class _Returned(Exception):  # noqa: N818 -- control flow of a routine
         self.value = value
 
 
-class _Watched(Exception):  # noqa: N818 -- control flow of a step
+class _Watched(Exception):
     """Raised when a watchpoint covers an access."""
 
 
@@ -369,5 +369,3 @@ class ReferenceEngine:
         """Have `Hooks.line_written` called for stores to a 64-byte line of RAM."""
         for domain in self._domains:
             domain.special = physical
-
-

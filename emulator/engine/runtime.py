@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emulator.engine.ir import UNLIKELY, RoutineEmitter, text
+from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
 from emulator.engine.layout import (
     LINE_SHIFT,
     NOWHERE,
@@ -171,7 +171,7 @@ def _forget_stores(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def data_entry(e: RuntimeEmitter | RoutineEmitter, table: str, address: Value) -> str:
+def data_entry(e: Emitter, table: str, address: Value) -> str:
     """Pointer to the data TLB entry for an address: page number, folded with the bits that a tag may occupy."""
     index = e.and_(e.xor(e.lshr(address, PAGE_SHIFT), e.lshr(address, 56)), TLB_ENTRIES - 1)
     return e.at(table, e.mul(index, DATA_ENTRY))
@@ -245,15 +245,19 @@ def _check_watches(e: RuntimeEmitter) -> None:
     e.ret()
 
 
+def _flush_table(e: RuntimeEmitter, table: str, size: int, tags: tuple[int, ...]) -> None:
+    at = e.var(0)
+    base = e.field(table)
+    for _ in e.loop(lambda: e.ult(at.get(), PRIVILEGES * TLB_ENTRIES * size)):
+        for tag in tags:
+            e.store_raw("i64", NO_TAG, e.at(base, e.add(at.get(), tag)))
+        at.set(e.add(at.get(), size))
+
+
 def _flush_tlbs(e: RuntimeEmitter) -> None:
-    for table, size in (("data_tlb", DATA_ENTRY), ("fetch_tlb", FETCH_ENTRY)):
-        at = e.var(0)
-        base = e.field(table)
-        for _ in e.loop(lambda: e.ult(at.get(), PRIVILEGES * TLB_ENTRIES * size)):  # noqa: B023 -- emitted at once
-            e.store_raw("i64", NO_TAG, e.at(base, at.get()))
-            if table == "data_tlb":
-                e.store_raw("i64", NO_TAG, e.at(base, e.add(at.get(), 8)))
-            at.set(e.add(at.get(), size))
+    """Forget every cached translation of this hart."""
+    _flush_table(e, "data_tlb", DATA_ENTRY, (0, 8))
+    _flush_table(e, "fetch_tlb", FETCH_ENTRY, (0,))
     e.ret()
 
 
@@ -300,15 +304,19 @@ def _fetch(e: RuntimeEmitter) -> None:
     e.ret()
 
 
+def _fill_page(e: RuntimeEmitter, base: str) -> None:
+    at = e.var(0)
+    for _ in e.loop(lambda: e.ult(at.get(), PARCELS * RECORD)):
+        e.store_raw("ptr", "@decode", e.at(base, at.get()))
+        at.set(e.add(at.get(), RECORD))
+    e.store_raw("ptr", "@resolve", e.at(base, PARCELS * RECORD))
+
+
 def _open_page(e: RuntimeEmitter) -> None:
     """The records of backing page %a0, made ready when they are first asked for."""
     base = e.at(e.shared_pointer("records"), e.mul("%a0", RECORD_PAGE))
     for _ in e.when(e.op(f"icmp eq ptr {e.load_raw('ptr', base)}, null")):
-        at = e.var(0)
-        for _ in e.loop(lambda: e.ult(at.get(), PARCELS * RECORD)):
-            e.store_raw("ptr", "@decode", e.at(base, at.get()))
-            at.set(e.add(at.get(), RECORD))
-        e.store_raw("ptr", "@resolve", e.at(base, PARCELS * RECORD))
+        _fill_page(e, base)
     e.ret(base)
 
 
@@ -410,4 +418,3 @@ def emit_function(
     build(emitter)
     listed = ", ".join(["ptr %st", *(f"{kind} %a{index}" for index, kind in enumerate(params))])
     return f"define internal {result} @{name}({listed}) #0 {{\n{emitter.body()}\n  unreachable\n}}\n"
-

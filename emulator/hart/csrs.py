@@ -1,7 +1,7 @@
 """Every CSR as one row: number, name, who may touch it, what a read gives and what a write leaves (WARL).
 
 `read` has no side effect and asks no permission; `write` legalises; `guard` raises what the manual raises beyond the
-number's own privilege bits. Instructions go through `csr_read` and `csr_write`; a debugger uses `read` and `write` alone.
+number's own privilege bits. Instructions check permission first; a debugger uses `read` and `write` alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import (
+    M_INTERRUPTS,
     MASK64,
     MSTATUS_MPP,
     MSTATUS_SXL64,
@@ -25,11 +26,9 @@ from emulator.hart.fields import (
     SSTATUS_VISIBLE,
     SSTATUS_WRITABLE,
     Interrupt,
-    M_INTERRUPTS,
     Privilege,
 )
 from emulator.hart.state import PMP_ENTRIES
-from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Domain, Value
@@ -327,5 +326,3 @@ def write_instruction(row: Csr) -> Callable[[Domain, Value], None]:
         d.ret(0)
 
     return body
-
-

@@ -52,8 +52,8 @@ ARCHITECTURAL: Final = (
     *(
         Field(name)
         for name in (
-            "mstatus misa medeleg mideleg mie mip seip_line seip_written mtvec mcounteren mscratch mepc mcause mtval menvcfg "
-            "stvec scounteren senvcfg sscratch sepc scause stval satp mhartid"
+            "mstatus misa medeleg mideleg mie mip seip_line seip_written mtvec mcounteren mscratch mepc mcause mtval "
+            "menvcfg stvec scounteren senvcfg sscratch sepc scause stval satp mhartid"
         ).split()
     ),
     Field("pmpcfg", PMP_ENTRIES),  # one entry a word
@@ -104,12 +104,12 @@ SHARED: Final = tuple(
     Field(name)
     for name in (
         "ram ram_size rom_base rom_size "  # host address of RAM; the boot ROM is backed right after RAM
-        "records lines stored "  # predecoded records; per backing page: mask of lines with code; per page: in a store TLB
+        "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
         "on_load on_store on_line "  # callbacks into Python: device load, device store, store to a special line
-        "watches watch_count breaks break_count break_filter "  # tables of the debugger
-        "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder (`emulator.engine.tables`)
-        "extensions ticks_mul ticks_div ticks_offset special_line trace"
+        "watches watch_count breaks break_count "  # tables of the debugger
+        "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
+        "extensions ticks_mul ticks_div ticks_offset special_line"
     ).split()
 )
 """What all harts of a machine share; addresses of tables, their sizes, the configuration."""

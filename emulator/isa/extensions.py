@@ -103,7 +103,16 @@ class CpuConfig:
 MODELS: Final = {"rv64": CpuConfig()}
 """What `-cpu help` lists."""
 
-_SWITCH: Final = {"on": True, "true": True, "yes": True, "y": True, "off": False, "false": False, "no": False, "n": False}
+_SWITCH: Final = {
+    "on": True,
+    "true": True,
+    "yes": True,
+    "y": True,
+    "off": False,
+    "false": False,
+    "no": False,
+    "n": False,
+}
 
 
 def parse_cpu(text: str) -> CpuConfig:

@@ -55,9 +55,7 @@ def specific_first(rows: Iterable[Row]) -> list[Row]:
 @cache
 def _candidates(length: int, key: int) -> tuple[Row, ...]:
     """Rows whose encoding may have `key` in its major fields (see `_key`)."""
-    fitting = (
-        row for row in ROWS if row.length == length and _key(row.match, length) == key & _key(row.mask, length)
-    )
+    fitting = (row for row in ROWS if row.length == length and _key(row.match, length) == key & _key(row.mask, length))
     return tuple(specific_first(fitting))
 
 
@@ -94,7 +92,7 @@ def encode(row: Row, values: Mapping[str, int]) -> int:
         shared = (other.role for other in row.format.operands if other.slices == part.slices and other.role in values)
         role = part.role if part.role in values else next(shared, None)
         if role is None:
-            if part.role in ("aqrl", "rd", "rs1") and part.role not in row.format.syntax:
+            if part.role in ("aqrl", "rd", "rs1") and f"{{{part.role}}}" not in row.format.syntax:
                 continue
             raise ValueError(f"{row.name} needs {part.role}")
         word |= part.insert(values[role])

@@ -1,0 +1,46 @@
+/* Calls of the RISC-V Supervisor Binary Interface that the guest makes. */
+#ifndef GUEST_SBI_H
+#define GUEST_SBI_H
+
+typedef unsigned long u64;
+
+struct sbi_result {
+    long error;
+    long value;
+};
+
+#define SBI_BASE 0x10UL
+#define SBI_TIME 0x54494d45UL
+#define SBI_IPI 0x735049UL
+#define SBI_HSM 0x48534dUL
+#define SBI_SRST 0x53525354UL
+#define SBI_DBCN 0x4442434eUL
+#define SBI_LEGACY_PUTCHAR 1UL
+#define SBI_LEGACY_SHUTDOWN 8UL
+
+#define BASE_SPEC_VERSION 0UL
+#define BASE_PROBE 3UL
+#define HSM_START 0UL
+#define HSM_STATUS 2UL
+#define HSM_STOPPED 1
+
+static inline struct sbi_result sbi_call(u64 extension, u64 function, u64 arg0, u64 arg1, u64 arg2)
+{
+    register u64 a0 __asm__("a0") = arg0;
+    register u64 a1 __asm__("a1") = arg1;
+    register u64 a2 __asm__("a2") = arg2;
+    register u64 a6 __asm__("a6") = function;
+    register u64 a7 __asm__("a7") = extension;
+
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a6), "r"(a7) : "memory");
+    return (struct sbi_result){(long)a0, (long)a1};
+}
+
+static inline int sbi_has(u64 extension)
+{
+    struct sbi_result result = sbi_call(SBI_BASE, BASE_PROBE, extension, 0, 0);
+
+    return result.error == 0 && result.value != 0;
+}
+
+#endif

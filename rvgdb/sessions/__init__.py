@@ -1,0 +1,35 @@
+"""Driving a real GDB, and the emulator it talks to, from trio: what scripted debug sessions are written with."""
+
+from __future__ import annotations
+
+from rvgdb.sessions.errors import (
+    CommandFailed,
+    DebuggerGone,
+    EmulatorGone,
+    SessionError,
+    SessionTimeout,
+    UnexpectedStop,
+)
+from rvgdb.sessions.gdb import Gdb, open_gdb
+from rvgdb.sessions.machine import EmulatorProcess, find_qemu, open_emulator, open_qemu, open_rvgdb
+from rvgdb.sessions.stops import Frame, Stop, StopReason, Thread
+
+__all__ = [
+    "CommandFailed",
+    "DebuggerGone",
+    "EmulatorGone",
+    "EmulatorProcess",
+    "Frame",
+    "Gdb",
+    "SessionError",
+    "SessionTimeout",
+    "Stop",
+    "StopReason",
+    "Thread",
+    "UnexpectedStop",
+    "find_qemu",
+    "open_emulator",
+    "open_gdb",
+    "open_qemu",
+    "open_rvgdb",
+]
