@@ -32,16 +32,28 @@ class Segment:
         address: Physical address of the first byte.
         data: Bytes from the file.
         size: Bytes in memory; what exceeds `data` is zero.
+        headers: Bytes at the start that are the ELF's own headers, which no program needs in memory.
     """
 
     address: int
     data: memoryview
     size: int
+    headers: int = 0
 
     @property
     def end(self) -> int:
         """The address behind the last byte."""
         return self.address + self.size
+
+    def from_address(self, floor: int) -> Segment:
+        """The segment without what lies below `floor`, if that is nothing but the ELF's headers and padding.
+
+        A linker that is told only where the code goes puts the headers into the page before it.
+        """
+        below = floor - self.address
+        if not 0 < self.headers <= below < self.size or any(self.data[self.headers : below]):
+            return self
+        return Segment(floor, self.data[below:], self.size - below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,9 @@ def parse_elf(path: Path, content: bytes) -> Image:
     ]
     if not programs:
         raise LoadError(f"{path}: the ELF has no segment to load")
-    segments = sorted((_segment(path, content, program) for program in programs), key=lambda piece: piece.address)
+    headers = header["e_phoff"] + header["e_phnum"] * header["e_phentsize"]
+    pieces = (_segment(path, content, program, headers) for program in programs)
+    segments = sorted(pieces, key=lambda piece: piece.address)
     for before, after in pairwise(segments):
         if before.end > after.address:
             raise LoadError(
@@ -210,7 +224,7 @@ def _parse(path: Path, layout: Any, data: bytes) -> Any:
         raise LoadError(f"{path}: the ELF is damaged: {error}") from None
 
 
-def _segment(path: Path, content: bytes, program: Any) -> Segment:
+def _segment(path: Path, content: bytes, program: Any, headers: int) -> Segment:
     start, size = program["p_offset"], program["p_filesz"]
     if start + size > len(content):
         raise LoadError(
@@ -218,7 +232,8 @@ def _segment(path: Path, content: bytes, program: Any) -> Segment:
         )
     if size > program["p_memsz"]:
         raise LoadError(f"{path}: the ELF is damaged: a segment is larger in the file than in memory")
-    return Segment(program["p_paddr"], memoryview(content)[start : start + size], program["p_memsz"])
+    data = memoryview(content)[start : start + size]
+    return Segment(program["p_paddr"], data, program["p_memsz"], headers if start == 0 and headers <= size else 0)
 
 
 def _physical_entry(entry: int, programs: list[Any]) -> int:

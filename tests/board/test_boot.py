@@ -207,13 +207,13 @@ def test_images_that_overlap(firmware: Path, kernel: Path) -> None:
 def test_no_room_for_the_device_tree(tmp_path: Path) -> None:
     """An image that fills RAM leaves no room for the tree, and the error says so."""
     raw = write(tmp_path / "big", bytes(4 * MEBIBYTE))
-    with pytest.raises(LoadError, match="the device tree at 0x80200000 .* overlaps .*big"):
+    with pytest.raises(LoadError, match=r"the device tree at 0x80200000 .* overlaps .*big"):
         make_plan(MachineConfig(ram_size=4 * MEBIBYTE, kernel=raw))
 
 
 def test_very_little_ram() -> None:
     """A machine whose RAM is smaller than the tree is refused, not built without one."""
-    with pytest.raises(LoadError, match="the device tree .* does not fit"):
+    with pytest.raises(LoadError, match=r"the device tree .* does not fit"):
         make_plan(MachineConfig(ram_size=4096, harts=64))
 
 

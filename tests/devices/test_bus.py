@@ -19,16 +19,19 @@ class Scratch:
         self.resets = 0
 
     def load(self, offset: int, width: int) -> int:
+        """Tell the offset."""
         if width != 4:
             raise BusFault(offset, width)
         return 0x1000 + offset
 
     def store(self, offset: int, width: int, value: int) -> None:
+        """Remember the store."""
         if width != 4:
             raise BusFault(offset, width)
         self.stores.append((offset, width, value))
 
     def reset(self) -> None:
+        """Count the resets."""
         self.resets += 1
 
 

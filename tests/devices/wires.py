@@ -10,6 +10,7 @@ class Wire:
         self.levels: list[bool] = []
 
     def __call__(self, level: bool) -> None:
+        """Drive the wire."""
         self.levels.append(level)
 
     @property
@@ -25,6 +26,7 @@ class Harts:
         self.high: set[tuple[int, int]] = set()
 
     def __call__(self, hart: int, cause: int, level: bool) -> None:
+        """Drive a line."""
         if level:
             self.high.add((hart, cause))
         else:
