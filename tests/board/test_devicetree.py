@@ -74,7 +74,7 @@ def test_dtc_reads_what_we_write(tmp_path: Path) -> None:
     """The device tree compiler accepts our blob and gives it back unchanged in meaning."""
     blob = tmp_path / "tree.dtb"
     blob.write_bytes(encode(small_tree()))
-    command = [str(DTC), "-q", "-I", "dtb", "-O", "dtb", blob]
+    command = [str(DTC), "-q", "-I", "dtb", "-O", "dtb", str(blob)]
     run = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 -- a fixed program and our own file
     assert decode(run.stdout) == small_tree()
 
