@@ -95,6 +95,4 @@ class TrapLoop:
     tval: int
 
 
-Stop: TypeAlias = (
-    BudgetSpent | Interrupted | BreakpointHit | WatchpointHit | GuestExit | GuestReset | Idle | TrapLoop
-)
+Stop: TypeAlias = BudgetSpent | Interrupted | BreakpointHit | WatchpointHit | GuestExit | GuestReset | Idle | TrapLoop

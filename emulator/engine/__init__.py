@@ -1,1 +1,69 @@
-"""Turns instruction rows into running code: reference domain, LLVM domain, threaded interpreter, soft TLB, code store."""
+"""Turns instruction rows into running code: two domains, a threaded interpreter, the soft TLB, the store of records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from emulator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from emulator.engine.hooks import Hooks
+    from emulator.engine.watching import Watch
+    from emulator.hart.block import Blocks, HartBlock
+    from emulator.memory.ram import Backing
+
+ENGINES = ("compiled", "reference")
+
+
+class Engine(Protocol):
+    """Runs the harts of one machine."""
+
+    def run(self, hart: HartBlock, steps: int) -> None:
+        """Run a hart for at most `steps` steps; its `stop` field says why it came back, `budget` what is left."""
+        ...
+
+    def flush(self) -> None:
+        """Forget every cached translation of every hart."""
+        ...
+
+    def ram_changed(self, offset: int, length: int) -> None:
+        """Someone other than a hart wrote `length` bytes at a backing offset."""
+        ...
+
+    def set_breakpoints(self, addresses: Sequence[int]) -> None:
+        """Replace the set of breakpoints (virtual addresses)."""
+        ...
+
+    def set_watchpoints(self, watches: Sequence[Watch]) -> None:
+        """Replace the set of watchpoints."""
+        ...
+
+    def set_special(self, physical: int | None) -> None:
+        """Have `Hooks.line_written` called for stores to the 64-byte line of RAM at a physical address."""
+        ...
+
+
+def make_engine(
+    kind: str,
+    blocks: Blocks,
+    backing: Backing,
+    hooks: Hooks,
+    extensions: int,
+    progress: Callable[[str], None] | None = None,
+) -> Engine:
+    """Build an engine by name.
+
+    Raises:
+        ConfigError: There is no such engine.
+        EngineError: The compiled engine cannot be built on this host.
+    """
+    if kind == "compiled":
+        from emulator.engine.compiled import CompiledEngine, mapped_code
+
+        return CompiledEngine(blocks, backing, hooks, extensions, mapped_code(progress))
+    if kind == "reference":
+        from emulator.engine.reference import ReferenceEngine
+
+        return ReferenceEngine(blocks, backing, hooks, extensions)
+    raise ConfigError(f"there is no engine '{kind}'; there are: {', '.join(ENGINES)}")

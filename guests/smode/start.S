@@ -3,6 +3,7 @@
  * The first hart clears .bss and runs main(hart, device tree). A hart started by HSM enters at secondary_start with its
  * number in a0 and the top of its stack in a1, and runs secondary(hart).
  */
+    .file "guests/smode/start.S"
     .equ STACK_SIZE, 8192
 
     .cfi_sections .debug_frame

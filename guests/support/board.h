@@ -32,6 +32,9 @@ void put_hex(u64 value);
 /* Ends the run: the emulator exits with `status` (0 is success). */
 void power_off(u64 status) __attribute__((noreturn));
 
+/* How many harts the device tree names; 1 where there is no device tree. main gets its address as second argument. */
+u64 count_harts(const u8 *device_tree);
+
 /* Called for every trap; a guest that expects none gets a message and exit status 1. */
 void trap(u64 cause, u64 epc, u64 tval);
 

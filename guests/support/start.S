@@ -2,6 +2,7 @@
  *
  * Hart 0 clears .bss and runs main(); what main returns is the exit status. Every other hart runs secondary(number).
  */
+    .file "guests/support/start.S"
     .equ STACK_SHIFT, 13                /* 8 KiB a hart */
     .equ MAX_HARTS, 4
 

@@ -11,7 +11,8 @@ struct page {
     volatile u64 after[HALF];
 };
 
-struct page hot_page __attribute__((aligned(4096)));
+/* Not in .bss, which the start code writes to. */
+struct page hot_page __attribute__((aligned(4096), section(".data")));
 
 /* A name of its own, for a debugger that has no types. */
 extern volatile u64 never_written;

@@ -1,1 +1,1 @@
-"""What several test folders use: guests and their facts, a raw client of the remote protocol."""
+"""What tests of several areas share."""

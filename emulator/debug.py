@@ -1,0 +1,274 @@
+"""A debugger's view of a machine: registers, CSRs, memory, breakpoints. A read changes nothing.
+
+CSR rules and translation are the hart's own, executed on the reference domain; devices are only peeked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from emulator.engine.reference import ReferenceDomain, Trapped
+from emulator.engine.watching import Watch
+from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
+from emulator.hart import csrs
+from emulator.hart.access import LOAD, translate_data
+from emulator.hart.fields import Privilege
+from emulator.isa.table import instruction_length
+from emulator.isa.text import disassemble
+
+if TYPE_CHECKING:
+    from emulator.hart.block import Blocks
+    from emulator.hart.csrs import Csr
+    from emulator.machine import Machine
+    from emulator.memory.ram import Backing
+    from emulator.stops import WatchKind
+
+PAGE: Final = 0x1000
+MASK64: Final = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class CsrInfo:
+    """A CSR that exists on this machine.
+
+    Attributes:
+        number: Its address, 12 bits.
+        name: The manual's name.
+        writable: Whether any bit of it may change.
+    """
+
+    number: int
+    name: str
+    writable: bool
+
+
+class Inspector(ReferenceDomain):
+    """The reference domain as a debugger uses it: a halted hart, whose next step is still to come."""
+
+    writing = False
+
+    def now(self) -> int:
+        """Steps so far; a write names the value that the next instruction shall see."""
+        steps = self.get("steps")
+        return steps - 1 if self.writing else steps
+
+
+class Debug:
+    """What a debugger can do to a machine that is not running.
+
+    Harts are named by index. Addresses are virtual, in the context of the hart, unless `physical` is set.
+    """
+
+    def __init__(self, machine: Machine, blocks: Blocks, backing: Backing) -> None:
+        self._machine = machine
+        self._harts = blocks.harts
+        self._backing = backing
+        self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
+        self._breakpoints: dict[int, int] = {}
+        self._watchpoints: list[Watch] = []
+
+    # Registers.
+
+    def read_x(self, hart: int, index: int) -> int:
+        """Integer register `index`, 0 to 31."""
+        return self._harts[hart].get("x", index)
+
+    def write_x(self, hart: int, index: int, value: int) -> None:
+        """Set integer register `index`; x0 stays 0."""
+        if index:
+            self._harts[hart].put("x", value, index)
+
+    def read_pc(self, hart: int) -> int:
+        """Address of the next instruction."""
+        return self._harts[hart].get("pc")
+
+    def write_pc(self, hart: int, value: int) -> None:
+        """Set the address of the next instruction; bits that it cannot have are cleared."""
+        block = self._harts[hart]
+        block.put("pc", value & ~(block.get("ialign") | 1))
+        block.put("waiting", 0)
+
+    def read_priv(self, hart: int) -> int:
+        """Privilege: 0 U, 1 S, 3 M."""
+        return self._harts[hart].get("priv")
+
+    def write_priv(self, hart: int, value: int) -> None:
+        """Set the privilege.
+
+        Raises:
+            CsrRefused: There is no such privilege.
+        """
+        if value not in list(Privilege):
+            raise CsrRefused(f"priv cannot be {value}: 0 is U, 1 is S, 3 is M")
+        self._harts[hart].put("priv", value)
+        self._machine.engine.flush()
+
+    def csrs(self) -> tuple[CsrInfo, ...]:
+        """The CSRs that exist, in order of their numbers."""
+        rows = sorted(csrs.ROWS, key=lambda row: row.number)
+        return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+
+    def _csr(self, number: int) -> Csr:
+        row = csrs.BY_NUMBER.get(number)
+        if row is None:
+            raise CsrRefused(f"there is no CSR {number:#x} on this machine")
+        return row
+
+    def read_csr(self, hart: int, number: int) -> int:
+        """A CSR's value, whatever the privilege; a read changes nothing.
+
+        Raises:
+            CsrRefused: There is no such CSR.
+        """
+        self._harts[hart].put("time_base", self._machine.steps)
+        return int(self._csr(number).read(self._domains[hart]))
+
+    def write_csr(self, hart: int, number: int, value: int) -> None:
+        """Write a CSR as its own rules allow; a WARL field takes a legal value near to the one given.
+
+        Raises:
+            CsrRefused: There is no such CSR, or nothing of the value could be taken; says why.
+        """
+        row = self._csr(number)
+        if row.write is None:
+            raise CsrRefused(f"{row.name} is read-only")
+        before = self.read_csr(hart, number)
+        domain = self._domains[hart]
+        domain.writing = True
+        row.write(domain, value & MASK64)
+        domain.writing = False
+        self._harts[hart].put("attention", 0)
+        self._machine.engine.flush()
+        after = self.read_csr(hart, number)
+        if after == before != value & MASK64:
+            raise CsrRefused(f"{row.name} stays {after:#x}: {value & MASK64:#x} changes none of its writable bits")
+
+    # Memory.
+
+    def _physical(self, hart: int, address: int) -> int:
+        """Physical address of a virtual one, in the hart's context for data."""
+        try:
+            return self._domains[hart].call(translate_data, address, LOAD)
+        except Trapped as trapped:
+            raise MemoryUnavailable(address, f"the translation faults (cause {trapped.cause})") from None
+
+    def _pieces(self, hart: int, address: int, length: int, *, physical: bool) -> Iterator[tuple[int, int, int]]:
+        """Cut a range at page borders: (address, physical address, length) of each piece."""
+        while length > 0:
+            address &= MASK64
+            size = min(length, PAGE - address % PAGE)
+            yield address, address if physical else self._physical(hart, address), size
+            address += size
+            length -= size
+
+    def read_memory(self, hart: int, address: int, length: int, *, physical: bool = False) -> bytes:
+        """Read memory without side effects: RAM, ROM, and what devices let be peeked at.
+
+        Returns:
+            `length` bytes, or fewer where the rest is not there.
+
+        Raises:
+            MemoryUnavailable: Not even the first byte is there.
+        """
+        data = bytearray()
+        try:
+            for start, place, size in self._pieces(hart, address, length, physical=physical):
+                data += self._peek(start, place, size)
+        except MemoryUnavailable:
+            if not data:
+                raise
+        return bytes(data)
+
+    def _peek(self, address: int, physical: int, size: int) -> bytes:
+        at = self._domains[0].backing_offset(physical)
+        if at is not None:
+            return bytes(self._backing.bytes[at : at + size])
+        try:
+            return self._machine.board.bus.peek(physical, size)
+        except BusFault:
+            raise MemoryUnavailable(address, f"nothing to read at physical address {physical:#x}") from None
+
+    def write_memory(self, hart: int, address: int, data: bytes, *, physical: bool = False) -> None:
+        """Write RAM or ROM. All of it or, if a byte cannot be written, nothing.
+
+        Raises:
+            MemoryUnavailable: A byte of the range is not memory.
+        """
+        writes = []
+        done = 0
+        for start, place, size in self._pieces(hart, address, len(data), physical=physical):
+            at = self._domains[0].backing_offset(place)
+            if at is None:
+                raise MemoryUnavailable(start, f"no memory at physical address {place:#x}")
+            writes.append((at, data[done : done + size]))
+            done += size
+        for at, piece in writes:
+            self._backing.bytes[at : at + len(piece)] = piece
+            self._machine.engine.ram_changed(at, len(piece))
+
+    def disassemble(self, hart: int, address: int, count: int) -> list[tuple[int, bytes, str]]:
+        """Address, bytes and text of `count` instructions, as far as memory can be read."""
+        found: list[tuple[int, bytes, str]] = []
+        for _ in range(count):
+            try:
+                parcel = self.read_memory(hart, address, 2)
+                size = instruction_length(parcel[0])
+                code = parcel if size == 2 else self.read_memory(hart, address, 4)
+            except MemoryUnavailable:
+                break
+            found.append((address, code, disassemble(int.from_bytes(code, "little"), address)))
+            address = (address + len(code)) & MASK64
+        return found
+
+    # Breakpoints and watchpoints.
+
+    def insert_breakpoint(self, address: int) -> None:
+        """Stop before the instruction at a virtual address, in whatever context; may be inserted more than once."""
+        self._breakpoints[address] = self._breakpoints.get(address, 0) + 1
+        if self._breakpoints[address] == 1:
+            self._machine.engine.set_breakpoints(tuple(self._breakpoints))
+
+    def remove_breakpoint(self, address: int) -> None:
+        """Undo one insertion; one that was never inserted is ignored."""
+        left = self._breakpoints.get(address, 0) - 1
+        if left > 0:
+            self._breakpoints[address] = left
+        elif address in self._breakpoints:
+            del self._breakpoints[address]
+            self._machine.engine.set_breakpoints(tuple(self._breakpoints))
+
+    @contextmanager
+    def breakpoint_lifted(self, address: int) -> Iterator[None]:
+        """Have no breakpoint at an address for a while."""
+        if address not in self._breakpoints:
+            yield
+            return
+        self._machine.engine.set_breakpoints(tuple(other for other in self._breakpoints if other != address))
+        try:
+            yield
+        finally:
+            self._machine.engine.set_breakpoints(tuple(self._breakpoints))
+
+    def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
+        """Stop before an access of a kind to any of `length` bytes at an effective address."""
+        self._watchpoints.append(Watch(kind, address, length))
+        self._machine.engine.set_watchpoints(self._watchpoints)
+
+    def remove_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
+        """Undo one insertion; one that was never inserted is ignored."""
+        watch = Watch(kind, address, length)
+        if watch in self._watchpoints:
+            self._watchpoints.remove(watch)
+            self._machine.engine.set_watchpoints(self._watchpoints)
+
+    def watchpoint(self, index: int) -> Watch:
+        """A watchpoint by the number that the engine knows it by."""
+        return self._watchpoints[index]
+
+    def mask_interrupts(self, masked: bool) -> None:
+        """Hold interrupts back (QEMU's `sstep` bit NOIRQ) or let them in."""
+        for hart in self._harts:
+            hart.put("mask_interrupts", int(masked))

@@ -1,0 +1,471 @@
+"""The threaded interpreter: one handler per instruction, ending in a tail call of the next record's handler.
+
+A handler's arguments stay in host registers: the state, the record, the data TLB, the steps left, and RAM. It counts
+its step, reads operands from the record, does what the row says and goes on. What happens rarely (a TLB miss, a
+routine, a trap) goes to a cold twin that does the whole instruction again the slow way, so that the hot one never
+saves a register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from emulator.engine.decoding import row_links
+from emulator.engine.ir import LIKELY, UNLIKELY, Emitter
+from emulator.engine.layout import IMM, LINE_SHIFT, LONG, NEAR, PAGE, PAGE_SHIFT, RD, RS1, RS2, UNLINKED
+from emulator.engine.runtime import data_entry
+from emulator.hart.access import ATOMIC_PROBE, READ, WRITE, data_privilege
+from emulator.hart.fields import MASK64, Cause
+from emulator.hart.state import (
+    DATA_ENTRY,
+    FETCH_ENTRY,
+    TLB_ENTRIES,
+    Attention,
+    Pending,
+    StopCode,
+)
+from emulator.hart.traps import poll_interrupts, take_exception
+from emulator.isa.rows import SINK, Lift, Row
+
+if TYPE_CHECKING:
+    from emulator.isa.domain import Bool, Routine, Value
+
+ARGUMENTS: Final = ("ptr %st", "ptr %ip", "ptr %tlb", "i64 %bud", "ptr %ram")
+PARAMETERS: Final = ", ".join(ARGUMENTS)
+
+
+class HandlerEmitter(Emitter):
+    """What every handler may do: count steps, derive the pc, go to other handlers."""
+
+    left = "%bud"
+    """Steps left when the handler goes on: one less than `%bud` once its own is counted."""
+
+    def tail(self, function: str, *, ip: str = "%ip", tlb: str = "%tlb", left: str | None = None) -> None:
+        """Tail-call a handler by name or pointer."""
+        args = f"ptr %st, ptr {ip}, ptr {tlb}, i64 {left or self.left}, ptr %ram"
+        self.put_line(f"musttail call void {function}({args})")
+        self.put_line("ret void")
+        self.unreachable_from_here()
+
+    def dispatch(self, ip: str, tlb: str = "%tlb") -> None:
+        """Go on with the record at `ip`."""
+        self.tail(self.op(f"load ptr, ptr {ip}"), ip=ip, tlb=tlb)
+
+    def count_step(self) -> None:
+        """Leave if no step is left, else take one."""
+        for _ in self.when(self.eq("%bud", 0), UNLIKELY):
+            self.tail("@spent")
+        self.left = self.add("%bud", MASK64)
+
+    def own_pc(self) -> Value:
+        """The pc of the record at `%ip`."""
+        cur = self.get_pointer("cur")
+        page = self.load_raw("i64", cur)
+        start = self.load_raw("i64", self.at(cur, 8))
+        distance = self.sub(self.op("ptrtoint ptr %ip to i64"), start)
+        return self.add(page, self.lshr(distance, 3))
+
+    def jump_to(self, target: Value, table: str | None = None, tlb: str = "%tlb") -> None:
+        """Go on at a virtual address: through the fetch TLB, or through `refetch` on a miss."""
+        index = self.and_(self.lshr(target, PAGE_SHIFT), TLB_ENTRIES - 1)
+        entry = self.at(table or self.get_pointer("tlb_fetch"), self.mul(index, FETCH_ENTRY))
+        page = self.load_raw("i64", entry)
+        hit, miss = self.label(), self.label()
+        wanted = self.and_(target, MASK64 ^ (PAGE - 1))
+        self.put_line(f"br i1 {self.eq(page, wanted)}, label %{hit}, label %{miss}, {LIKELY}")
+        self.place(hit)
+        self.put_pointer("cur", entry)
+        records = self.load_raw("ptr", self.at(entry, 8))
+        self.dispatch(self.at(records, self.shl(self.and_(target, PAGE - 1), 3)), tlb)
+        self.place(miss)
+        self.put("pc", target)
+        self.tail("@refetch", tlb=tlb)
+
+    def leave(self, code: int, *, left: str | None = None) -> None:
+        """End the run slice; `pc` is already stored."""
+        self.put("stop", code)
+        self.put("budget", left or self.left)
+        self.put_line("ret void")
+        self.unreachable_from_here()
+
+    def spill(self) -> None:
+        """Tell routines where we are: the step being made is not counted yet."""
+        self.put("budget", "%bud")
+        self.put_pointer("ip", "%ip")
+
+    def give_up(self) -> None:
+        """An instruction could not finish."""
+        self.tail("@trapped", left="%bud")
+
+
+class RowEmitter(HandlerEmitter):
+    """Writes the handler of a row; implements `emulator.isa.domain.Execution` over a predecoded record.
+
+    Args:
+        wanted: Told of every routine that is called.
+        row: The row.
+        variant: Bits LONG, NEAR and UNLINKED of `emulator.engine.layout`.
+        cold: Name of the cold twin to go to on a miss; None in the cold twin itself.
+    """
+
+    def __init__(self, wanted: Callable[[Routine], None], row: Row, variant: int, cold: str | None) -> None:
+        super().__init__(wanted)
+        self._row = row
+        self._length = 4 if variant & LONG else 2
+        self._near = bool(variant & NEAR)
+        self._linked = not variant & UNLINKED
+        self._cold = cold
+        self._called = False
+        self._spilled = cold is None or row.lift is Lift.CALL
+        if cold is None:
+            self.left = self.add("%bud", MASK64)
+        else:
+            self.count_step()
+        if self._spilled:
+            self.spill()
+
+    def _enter_slow(self) -> None:
+        self._called = True
+        if not self._spilled:
+            self.spill()
+
+    # Operands.
+
+    def _number(self, offset: int) -> Value:
+        return self.load_wide(self.at("%ip", offset), 1)
+
+    def _register(self, offset: int) -> Value:
+        return self.get("x", self._number(offset))
+
+    @property
+    def rs1(self) -> Value:
+        return self._register(RS1)
+
+    @property
+    def rs2(self) -> Value:
+        return self._register(RS2)
+
+    @property
+    def imm(self) -> Value:
+        return self.op(f"sext i32 {self.load_raw('i32', self.at('%ip', IMM))} to i64")
+
+    @property
+    def rs1_number(self) -> Value:
+        return self._number(RS1)
+
+    @property
+    def rd_is_zero(self) -> Bool:
+        return self.eq(self._number(RD), SINK)
+
+    @property
+    def pc(self) -> Value:
+        return self.own_pc()
+
+    @property
+    def after(self) -> Value:
+        return self.add(self.own_pc(), self._length)
+
+    def write_rd(self, value: Value) -> None:
+        self.put("x", value, self._number(RD))
+
+    # Calls of routines.
+
+    def call(self, target: Routine, *args: Value) -> Value:
+        self._enter_slow()
+        return super().call(target, *args)
+
+    def call_csr(self, kind: str, number: Value, *args: Value) -> Value:
+        self._enter_slow()
+        return super().call_csr(kind, number, *args)
+
+    def trap(self, cause: Value, tval: Value = 0) -> None:
+        self._enter_slow()
+        super().trap(cause, tval)
+
+    def illegal(self) -> None:
+        self.spill()
+        super().illegal()
+
+    # Control transfer.
+
+    def _check_target(self, target: Value) -> None:
+        for _ in self.when(self.ne(self.and_(target, self.get("ialign")), 0), UNLIKELY):
+            self.put("trap_cause", Cause.FETCH_MISALIGNED)
+            self.put("trap_tval", target)
+            self.put("pending", Pending.TRAP)
+            self.give_up()
+
+    def _go_relative(self) -> None:
+        if self._near:
+            self._link()
+            self.dispatch(self.at("%ip", self.shl(self.imm, 3)))
+            return
+        target = self.add(self.own_pc(), self.imm)
+        self._check_target(target)
+        self._link()
+        self.jump_to(target)
+
+    def _link(self) -> None:
+        if row_links(self._row) and self._linked:
+            self.write_rd(self.after)
+
+    def branch(self, cond: Bool) -> None:
+        for _ in self.when(cond):
+            self._go_relative()
+
+    def jump_by_imm(self) -> None:
+        self._go_relative()
+
+    def jump(self, target: Value) -> None:
+        self._check_target(target)
+        self._link()
+        self.jump_to(target)
+
+    def go(self, pc: Value) -> None:
+        self.put("pc", pc)
+        self.tail("@resume")
+
+    def wait(self) -> None:
+        for _ in self.when(self.eq(self.and_(self.get("mip"), self.get("mie")), 0)):
+            self.put("waiting", 1)
+            self.put("pc", self.after)
+            self.leave(StopCode.WAITING)
+
+    def finish(self) -> None:
+        """Go on with the instruction behind this one, unless a routine asked for attention."""
+        following = self.at("%ip", 8 * self._length)
+        if self._called:
+            for _ in self.when(self.ne(self.get("attention"), 0), UNLIKELY):
+                self.put("pc", self.after)
+                self.tail("@resume")
+        self.dispatch(following)
+
+    # Memory.
+
+    def _probe(self, address: Value, size: int, *tags: int) -> tuple[str, str]:
+        """Emit the TLB probe; goes to the cold twin unless every tag word matches. Returns entry and host pointer."""
+        entry = data_entry(self, "%tlb", address)
+        wanted = self.and_(address, MASK64 ^ (PAGE - size))
+        for tag in tags:
+            match = self.eq(self.load_raw("i64", self.at(entry, tag)), wanted)
+            self._to_cold_unless(match)
+        offset = self.load_raw("i64", self.at(entry, 16))
+        return entry, self.at("%ram", self.add(address, offset))
+
+    def _to_cold_unless(self, cond: Bool) -> None:
+        good, bad = self.label(), self.label()
+        self.put_line(f"br i1 {cond}, label %{good}, label %{bad}, {LIKELY}")
+        self.place(bad)
+        assert self._cold is not None
+        self.tail(f"@{self._cold}", left="%bud")
+        self.place(good)
+
+    def _check_line(self, entry: str, address: Value) -> None:
+        mask = self.load_raw("i64", self.at(entry, 24))
+        bit = self.lshr(mask, self.and_(self.lshr(address, LINE_SHIFT), 63))
+        self._to_cold_unless(self.eq(self.and_(bit, 1), 0))
+
+    def load(self, address: Value, size: int) -> Value:
+        if self._cold is None:
+            return self.call(READ[size], address)
+        _, pointer = self._probe(address, size, 0)
+        return self.load_wide(pointer, size)
+
+    def store(self, address: Value, size: int, value: Value) -> None:
+        if self._cold is None:
+            self.call(WRITE[size], address, value)
+            return
+        entry, pointer = self._probe(address, size, 8)
+        self._check_line(entry, address)
+        self.store_narrow(pointer, size, value)
+
+    def amo(self, address: Value, size: int, change: Callable[[Value], Value]) -> Value:
+        if self._cold is None:
+            self.call(ATOMIC_PROBE[size], address)
+            old = self.call(READ[size], address)
+            self.call(WRITE[size], address, change(old))
+            return old
+        entry, pointer = self._probe(address, size, 0, 8)
+        self._check_line(entry, address)
+        old = self.load_wide(pointer, size)
+        self.store_narrow(pointer, size, change(old))
+        return old
+
+
+def handler_name(row: Row, variant: int) -> str:
+    """Symbol of a row's handler."""
+    return f"i_{row.name.replace('.', '_')}_{variant}"
+
+
+def variants(row: Row, lengths: frozenset[int]) -> list[int]:
+    """The variants of a row's handler that decoding can ask for."""
+    found: list[int] = []
+    for length in lengths:
+        base = LONG if length == 4 else 0
+        for near in (0, NEAR) if row.relative else (0,):
+            found.extend(base | near | link for link in ((0, UNLINKED) if row_links(row) else (0,)))
+    return found
+
+
+def _touches_memory(row: Row, wanted: Callable[[Routine], None]) -> bool:
+    probe = RowEmitter(wanted, row, LONG, "probe")
+    row.meaning(probe)
+    return "@probe" in probe.body()
+
+
+def define(name: str, emitter: HandlerEmitter) -> str:
+    """IR of a handler."""
+    return f"define internal void @{name}({PARAMETERS}) #1 {{\n{emitter.body()}\n  unreachable\n}}\n"
+
+
+def emit_row(row: Row, variant: int, wanted: Callable[[Routine], None]) -> list[str]:
+    """IR of a row's handler, and of its cold twin if it touches memory."""
+    name = handler_name(row, variant)
+    twins: list[tuple[str, str | None]] = [(name, f"{name}_cold")]
+    if row.lift is Lift.INLINE and _touches_memory(row, wanted):
+        twins.append((f"{name}_cold", None))
+    out = []
+    for symbol, cold in twins:
+        emitter = RowEmitter(wanted, row, variant, cold)
+        row.meaning(emitter)
+        emitter.finish()
+        out.append(define(symbol, emitter))
+    return out
+
+
+# Handlers that belong to no row.
+
+
+def _illegal(e: HandlerEmitter) -> None:
+    e.count_step()
+    e.spill()
+    e.illegal()
+
+
+def _decode(e: HandlerEmitter) -> None:
+    e.call_plain("decode_record", "ptr %ip")
+    e.dispatch("%ip")
+
+
+def _resolve(e: HandlerEmitter) -> None:
+    """What follows the last parcel of a page, or an instruction executed out of line: go on by address."""
+    e.jump_to(e.own_pc())
+
+
+def _spent(e: HandlerEmitter) -> None:
+    e.put("pc", e.own_pc())
+    e.leave(StopCode.BUDGET)
+
+
+def _trapped(e: HandlerEmitter) -> None:
+    pc = e.own_pc()
+    for _ in e.when(e.eq(e.get("pending"), Pending.WATCH)):
+        e.put("pending", Pending.NONE)
+        e.put("pc", pc)
+        e.leave(StopCode.WATCHPOINT)
+    _deliver(e, pc)
+
+
+def _deliver(e: HandlerEmitter, pc: Value) -> None:
+    """Take the pending exception of the instruction at `pc`; the step is counted."""
+    e.put("pending", Pending.NONE)
+    e.put("budget", "%bud")
+    e.call(take_exception, pc, e.get("trap_cause"), e.get("trap_tval"))
+    e.left = e.add("%bud", MASK64)
+    e.tail("@resume")
+
+
+def _found(e: HandlerEmitter) -> None:
+    """Behind `fetch` or `single`: go on, or deal with what they could not do."""
+    pending = e.get("pending")
+    for _ in e.when(e.eq(pending, Pending.NONE), LIKELY):
+        e.dispatch(e.get_pointer("next_ip"))
+    for _ in e.when(e.eq("%bud", 0)):
+        e.put("pending", Pending.NONE)
+        e.leave(StopCode.BUDGET)
+    for _ in e.when(e.eq(pending, Pending.BREAK)):
+        e.put("pending", Pending.NONE)
+        e.leave(StopCode.BREAKPOINT)
+    _deliver(e, e.get("pc"))
+
+
+def _refetch(e: HandlerEmitter) -> None:
+    e.call_plain("fetch")
+    _found(e)
+
+
+def _outline(e: HandlerEmitter) -> None:
+    e.put("pc", e.own_pc())
+    e.call_plain("single")
+    _found(e)
+
+
+def _breakpoint(e: HandlerEmitter) -> None:
+    """An instruction at whose page offset there is a breakpoint, in this page or another."""
+    for _ in e.when(e.eq("%bud", 0), UNLIKELY):
+        e.tail("@spent")
+    pc = e.own_pc()
+    e.put("pc", pc)
+    for _ in e.when(e.ne(e.call_plain("has_break", f"i64 {pc}", result="i64"), 0)):
+        e.leave(StopCode.BREAKPOINT)
+    e.call_plain("single")
+    _found(e)
+
+
+def _resume(e: HandlerEmitter) -> None:
+    """Go on at `pc` in whatever mode the hart is now: stops, stale translations and interrupts first."""
+    e.put("budget", "%bud")
+    attention = e.get("attention")
+    for _ in e.when(e.ne(e.and_(attention, Attention.FLUSH), 0)):
+        e.call_plain("flush_tlbs")
+    for _ in e.when(e.ne(e.and_(attention, Attention.LEAVE), 0)):
+        e.put("attention", 0)
+        for _ in e.when(e.eq(e.get("stop"), StopCode.BUDGET)):
+            e.put("stop", StopCode.LEFT)
+        e.put_line("ret void")
+        e.unreachable_from_here()
+    again = e.var(1)
+    for _ in e.loop(lambda: e.ne(again.get(), 0)):
+        e.put("attention", 0)
+        e.call(poll_interrupts)
+        again.set(e.get("attention"))
+    data = e.at(e.field("data_tlb"), e.mul(e.call(data_privilege), TLB_ENTRIES * DATA_ENTRY))
+    fetch = e.at(e.field("fetch_tlb"), e.mul(e.get("priv"), TLB_ENTRIES * FETCH_ENTRY))
+    e.put_pointer("tlb_data", data)
+    e.put_pointer("tlb_fetch", fetch)
+    e.jump_to(e.get("pc"), fetch, data)
+
+
+SPECIAL: Final[tuple[tuple[str, Callable[[HandlerEmitter], None]], ...]] = (
+    ("illegal", _illegal),
+    ("decode", _decode),
+    ("resolve", _resolve),
+    ("spent", _spent),
+    ("trapped", _trapped),
+    ("refetch", _refetch),
+    ("outline", _outline),
+    ("breakpoint", _breakpoint),
+    ("resume", _resume),
+)
+
+
+def emit_special(name: str, build: Callable[[HandlerEmitter], None], wanted: Callable[[Routine], None]) -> str:
+    """IR of a handler that belongs to no row."""
+    emitter = HandlerEmitter(wanted)
+    build(emitter)
+    return define(name, emitter)
+
+
+ENTRY: Final = """
+define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {
+  call void @resume(ptr %st, ptr null, ptr null, i64 %budget, ptr %ram)
+  ret void
+}
+"""
+"""How Python enters: `budget0` is stored, `stop` is cleared; comes back when a handler returns."""
+
+
+def lengths_of(row: Row, rows: tuple[Row, ...]) -> frozenset[int]:
+    """The lengths of the encodings that end in a row's handler."""
+    return frozenset(other.length for other in rows if other.target is row)

@@ -1,0 +1,371 @@
+"""The reference engine: every meaning executed on Python integers. Slow and obvious; the oracle of the compiled one.
+
+It also runs the machine where llvmlite has no wheel, and gives a debugger the hart's rules without running the hart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from emulator.engine.integers import MASK, IntOps
+from emulator.engine.layout import RAM_BASE
+from emulator.engine.watching import Watch
+from emulator.errors import BusFault
+from emulator.hart import csrs
+from emulator.hart.access import ATOMIC_PROBE, READ, WRITE, check_fetch, translate_fetch
+from emulator.hart.fields import Cause
+from emulator.hart.state import Attention, StopCode
+from emulator.hart.traps import poll_interrupts, take_exception
+from emulator.isa.domain import Routine
+from emulator.isa.extensions import EXTENSION_BITS
+from emulator.isa.rows import SINK
+from emulator.isa.table import Instruction, decode, instruction_length
+
+if TYPE_CHECKING:
+    from emulator.engine.hooks import Hooks
+    from emulator.hart.block import Blocks, HartBlock
+    from emulator.memory.ram import Backing
+
+
+class Trapped(Exception):
+    """Raised when a meaning raises a synchronous exception."""
+
+    def __init__(self, cause: int, tval: int) -> None:
+        super().__init__(cause, tval)
+        self.cause = cause
+        self.tval = tval
+
+
+class _Returned(Exception):
+    """Raised by `ret`, caught by the call."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class _Watched(Exception):
+    """Raised when a watchpoint covers an access."""
+
+
+class Box:
+    """A `Var` of the reference domain."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def get(self) -> int:
+        """The value."""
+        return self._value
+
+    def set(self, value: int) -> None:
+        """Assign."""
+        self._value = value
+
+
+class ReferenceDomain(IntOps):
+    """`emulator.isa.domain.Domain` over integers, for one hart.
+
+    Args:
+        blocks: The state of all harts.
+        hart: The hart's block.
+        backing: RAM and ROM.
+        hooks: The machine, for devices.
+    """
+
+    def __init__(self, blocks: Blocks, hart: HartBlock, backing: Backing, hooks: Hooks) -> None:
+        self.hart = hart
+        self._shared = blocks.shared
+        self._backing = backing
+        self._hooks = hooks
+        self.get = hart.get
+        self.put = hart.put
+        self.bits = 0
+        self.watches: Sequence[Watch] = ()
+        self.special: int | None = None
+
+    def when(self, cond: bool) -> Iterator[None]:
+        """Run the body once if the condition holds."""
+        if cond:
+            yield
+
+    def unless(self, cond: bool) -> Iterator[None]:
+        """Run the body once if it does not."""
+        if not cond:
+            yield
+
+    def loop(self, cond: Callable[[], bool]) -> Iterator[None]:
+        """Run the body while it holds."""
+        while cond():
+            yield
+
+    def var(self, initial: int) -> Box:
+        """A local variable."""
+        return Box(initial)
+
+    def shared(self, field: str) -> int:
+        """A word that all harts share."""
+        return self._shared.get(field)
+
+    def call(self, target: Routine, *args: int) -> int:
+        """Run a routine."""
+        try:
+            target.body(self, *args)
+        except _Returned as done:
+            return done.value
+        return 0
+
+    def call_csr(self, kind: str, number: int, *args: int) -> int:
+        """Run the meaning of an instruction's access to a CSR."""
+        row = csrs.BY_NUMBER.get(number)
+        if row is None:
+            self.illegal()
+            return 0
+        if kind == "write":
+            return self.call(Routine(kind, 1, csrs.write_instruction(row)), *args)
+        make = csrs.read_instruction if kind == "read" else csrs.base_instruction
+        return self.call(Routine(kind, 0, make(row)))
+
+    def ret(self, value: int = 0) -> None:
+        """Return from the routine."""
+        raise _Returned(value)
+
+    def trap(self, cause: int, tval: int = 0) -> None:
+        """Raise a synchronous exception."""
+        raise Trapped(cause, tval)
+
+    def illegal(self) -> None:
+        """Raise an illegal-instruction exception."""
+        raise Trapped(Cause.ILLEGAL, self.bits)
+
+    def attend(self) -> None:
+        """Nothing to do: every step looks at interrupts."""
+
+    def flush(self) -> None:
+        """Nothing to do: nothing is cached."""
+
+    def now(self) -> int:
+        """Steps so far."""
+        return (self.get("steps") + self.get("budget0") - self.get("budget")) & MASK
+
+    def in_trap_loop(self) -> None:
+        """Ask to leave the slice."""
+        self.put("stop", StopCode.TRAP_LOOP)
+        self.put("attention", self.get("attention") | Attention.LEAVE)
+
+    def watch(self, address: int, size: int, kind: int) -> None:
+        """Stop before an access that a watchpoint covers."""
+        for index, candidate in enumerate(self.watches):
+            if candidate.covers(address, size, kind):
+                for at, detail in enumerate((index, address, size)):
+                    self.put("stop_detail", detail, at)
+                raise _Watched
+
+    def cache(self, address: int, physical: int) -> None:
+        """Nothing is cached."""
+
+    def backing_offset(self, physical: int) -> int | None:
+        """Where a physical address lies in the backing memory; None for devices and nothing."""
+        ram_size = len(self._backing.ram)
+        if 0 <= physical - RAM_BASE < ram_size:
+            return physical - RAM_BASE
+        in_rom = physical - self._backing.rom_base
+        return ram_size + in_rom if 0 <= in_rom < len(self._backing.rom) else None
+
+    def load_physical(self, physical: int, size: int) -> int:
+        """Read RAM, ROM or a device."""
+        at = self.backing_offset(physical)
+        if at is not None:
+            return int.from_bytes(self._backing.bytes[at : at + size], "little")
+        try:
+            return self._hooks.load(self.hart.index, physical, size) & MASK
+        except BusFault:
+            raise Trapped(Cause.LOAD_ACCESS, self.get("trap_tval")) from None
+
+    def store_physical(self, physical: int, size: int, value: int) -> None:
+        """Write RAM or a device."""
+        at = self.backing_offset(physical)
+        value &= (1 << 8 * size) - 1
+        if at is None:
+            try:
+                self._hooks.store(self.hart.index, physical, size, value)
+            except BusFault:
+                raise Trapped(Cause.STORE_ACCESS, self.get("trap_tval")) from None
+            return
+        if at >= len(self._backing.ram):
+            raise Trapped(Cause.STORE_ACCESS, self.get("trap_tval"))
+        self._backing.bytes[at : at + size] = value.to_bytes(size, "little")
+        if self.special is not None and physical >> 6 == self.special >> 6:
+            self._hooks.line_written(self.hart.index)
+
+
+@lru_cache(maxsize=65536)
+def _decoded(word: int) -> Instruction | None:
+    return decode(word)
+
+
+class ReferenceExecution(ReferenceDomain):
+    """`emulator.isa.domain.Execution` over integers: executes one instruction after another."""
+
+    def begin(self, instruction: Instruction, pc: int) -> None:
+        """Set what the operands of the next meaning are."""
+        self._instruction = instruction
+        self.pc = pc
+        self.after = (pc + instruction.row.length) & MASK
+        self.next_pc = self.after
+
+    @property
+    def rs1(self) -> int:
+        return self.get("x", self._instruction.rs1)
+
+    @property
+    def rs2(self) -> int:
+        return self.get("x", self._instruction.rs2)
+
+    @property
+    def imm(self) -> int:
+        return self._instruction.imm & MASK
+
+    @property
+    def rs1_number(self) -> int:
+        return self._instruction.rs1
+
+    @property
+    def rd_is_zero(self) -> bool:
+        return self._instruction.rd == 0
+
+    def write_rd(self, value: int) -> None:
+        self.put("x", value, self._instruction.rd or SINK)
+
+    def branch(self, cond: bool) -> None:
+        if cond:
+            self.next_pc = self._aligned(self.add(self.pc, self.imm))
+
+    def jump_by_imm(self) -> None:
+        self.jump(self.add(self.pc, self.imm))
+
+    def jump(self, target: int) -> None:
+        self.next_pc = self._aligned(target)
+        if self._instruction.rd:
+            self.write_rd(self.after)
+
+    def _aligned(self, target: int) -> int:
+        if target & self.get("ialign"):
+            raise Trapped(Cause.FETCH_MISALIGNED, target)
+        return target
+
+    def go(self, pc: int) -> None:
+        self.next_pc = pc
+
+    def load(self, address: int, size: int) -> int:
+        return self.call(READ[size], address)
+
+    def store(self, address: int, size: int, value: int) -> None:
+        self.call(WRITE[size], address, value)
+
+    def amo(self, address: int, size: int, change: Callable[[int], int]) -> int:
+        self.call(ATOMIC_PROBE[size], address)
+        old = self.call(READ[size], address)
+        self.call(WRITE[size], address, change(old))
+        return old
+
+    def wait(self) -> None:
+        if not self.get("mip") & self.get("mie"):
+            self.put("waiting", 1)
+            self.put("stop", StopCode.WAITING)
+            self.put("attention", self.get("attention") | Attention.LEAVE)
+
+    def fetch(self, extensions: int) -> Instruction | None:
+        """Fetch and decode the instruction at pc; None for an illegal one. Leaves its bits in `bits`."""
+        pc = self.get("pc")
+        self.bits = word = self._parcel(pc)
+        if instruction_length(word) == 4:
+            self.bits = word = word | self._parcel((pc + 2) & MASK) << 16
+        found = _decoded(word)
+        if found is None or not extensions >> EXTENSION_BITS[found.row.extension] & 1:
+            return None
+        return found
+
+    def _parcel(self, address: int) -> int:
+        physical = self.call(translate_fetch, address)
+        self.call(check_fetch, physical, address)
+        if self.backing_offset(physical) is None:
+            raise Trapped(Cause.FETCH_ACCESS, address)
+        return self.load_physical(physical, 2)
+
+    def step(self, extensions: int) -> None:
+        """Execute the instruction at pc, or take the exception that it raises; one step either way."""
+        pc = self.get("pc")
+        try:
+            instruction = self.fetch(extensions)
+            if instruction is None:
+                self.illegal()
+                return
+            self.begin(instruction, pc)
+            instruction.row.meaning(self)
+        except Trapped as trapped:
+            self.call(take_exception, pc, trapped.cause, trapped.tval)
+        else:
+            self.put("pc", self.next_pc)
+        self.put("budget", self.get("budget") - 1)
+
+
+class ReferenceEngine:
+    """Runs the harts of one machine on the reference domain; the same interface as the compiled engine."""
+
+    def __init__(self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int) -> None:
+        self._extensions = extensions
+        self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
+        self._breaks: frozenset[int] = frozenset()
+
+    def run(self, hart: HartBlock, steps: int) -> None:
+        """Run a hart for at most `steps` steps; its `stop` field says why it came back, `budget` what is left."""
+        hart.put("stop", StopCode.BUDGET)
+        hart.put("budget0", steps)
+        hart.put("budget", steps)
+        domain = self._domains[hart.index]
+        while not self._left(hart):
+            domain.call(poll_interrupts)
+            if hart.get("budget") == 0:
+                return
+            if hart.get("pc") in self._breaks:
+                hart.put("stop", StopCode.BREAKPOINT)
+                return
+            try:
+                domain.step(self._extensions)
+            except _Watched:
+                hart.put("stop", StopCode.WATCHPOINT)
+                return
+
+    def _left(self, hart: HartBlock) -> bool:
+        attention = hart.get("attention")
+        if attention & Attention.LEAVE:
+            hart.put("attention", 0)
+            if hart.get("stop") == StopCode.BUDGET:
+                hart.put("stop", StopCode.LEFT)
+            return True
+        return False
+
+    def flush(self) -> None:
+        """Nothing is cached."""
+
+    def ram_changed(self, offset: int, length: int) -> None:
+        """Nothing is cached."""
+
+    def set_breakpoints(self, addresses: Sequence[int]) -> None:
+        """Replace the set of breakpoints."""
+        self._breaks = frozenset(addresses)
+
+    def set_watchpoints(self, watches: Sequence[Watch]) -> None:
+        """Replace the set of watchpoints."""
+        for domain in self._domains:
+            domain.watches = tuple(watches)
+
+    def set_special(self, physical: int | None) -> None:
+        """Have `Hooks.line_written` called for stores to a 64-byte line of RAM."""
+        for domain in self._domains:
+            domain.special = physical

@@ -1,0 +1,100 @@
+"""The state blocks of a machine's harts as Python sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.hart.state import (
+    ARCHITECTURAL_SIZE,
+    HART_OFFSETS,
+    HART_SIZE,
+    MASK64,
+    NO_TAG,
+    SHARED_OFFSETS,
+    SHARED_SIZE,
+    WORD,
+)
+from emulator.memory.ram import Mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_INDEX = {name: offset // WORD for name, offset in HART_OFFSETS.items()}
+_SHARED_INDEX = {name: offset // WORD for name, offset in SHARED_OFFSETS.items()}
+
+
+class HartBlock:
+    """One hart's block: read and write its fields by name."""
+
+    def __init__(self, view: memoryview, address: int, index: int) -> None:
+        self.words = view.cast("Q")
+        self.address = address
+        self.index = index
+
+    def get(self, name: str, index: int = 0) -> int:
+        """A word of a field."""
+        return self.words[_INDEX[name] + index]
+
+    def put(self, name: str, value: int, index: int = 0) -> None:
+        """Set a word of a field; the value is taken modulo 2**64."""
+        self.words[_INDEX[name] + index] = value & MASK64
+
+    def architectural(self) -> bytes:
+        """The architectural state as bytes, to compare or to keep."""
+        return bytes(self.words[: ARCHITECTURAL_SIZE // WORD])
+
+    def address_of(self, name: str) -> int:
+        """Host address of a field."""
+        return self.address + HART_OFFSETS[name]
+
+
+class SharedBlock:
+    """What all harts share."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._words = mapping.view.cast("Q")
+        self.address = mapping.address
+
+    def get(self, name: str) -> int:
+        """A word."""
+        return self._words[_SHARED_INDEX[name]]
+
+    def put(self, name: str, value: int) -> None:
+        """Set a word."""
+        self._words[_SHARED_INDEX[name]] = value & MASK64
+
+
+class Blocks:
+    """The blocks of all harts of a machine, and the shared one.
+
+    Attributes:
+        harts: One block a hart, in order of `mhartid`.
+        shared: The shared block.
+        stride: Bytes from one hart's block to the next.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.stride = -(-HART_SIZE // 64) * 64
+        self._harts = Mapping(count * self.stride)
+        self._shared = Mapping(SHARED_SIZE)
+        self.harts = tuple(
+            HartBlock(self._harts.view[at : at + HART_SIZE], self._harts.address + at, index)
+            for index, at in ((index, index * self.stride) for index in range(count))
+        )
+        self.shared = SharedBlock(self._shared)
+        self.shared.put("harts", self._harts.address)
+        self.shared.put("hart_count", count)
+        self.shared.put("hart_size", self.stride)
+        for hart in self.harts:
+            hart.put("shared", self._shared.address)
+            hart.put("self_index", hart.index)
+            hart.put("mhartid", hart.index)
+
+    def reset(self, initialize: Callable[[HartBlock], None]) -> None:
+        """Clear every hart's architectural state, then let `initialize` set what is not zero."""
+        for hart in self.harts:
+            hart.words[: ARCHITECTURAL_SIZE // WORD] = memoryview(bytes(ARCHITECTURAL_SIZE)).cast("Q")
+            hart.put("mhartid", hart.index)
+            hart.put("reservation", NO_TAG)
+            hart.put("loop_pc", NO_TAG)
+            initialize(hart)

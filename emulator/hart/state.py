@@ -1,0 +1,164 @@
+"""The layout of a hart's state and of what all harts share: the one table that every domain reads.
+
+A hart's whole state is one block of 64-bit words, reached through one pointer by compiled code and through a
+`memoryview` by Python, so that no copy ever has to be kept in step. The soft TLBs lie at the end of the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+WORD: Final = 8
+MASK64: Final = (1 << 64) - 1
+
+PMP_ENTRIES: Final = 16
+"""As many as QEMU's `rv64` had; the manual allows 0, 16 or 64."""
+
+PRIVILEGES: Final = 4
+"""U 0, S 1, (reserved 2), M 3."""
+
+TLB_ENTRIES: Final = 256
+"""Entries of one TLB; a power of two."""
+
+DATA_ENTRY: Final = 32
+"""Bytes of a data entry: load tag, store tag, offset (host RAM offset minus virtual page), line mask."""
+
+FETCH_ENTRY: Final = 32
+"""Bytes of a fetch entry: virtual page, pointer to the page's records, backing offset of the page, unused."""
+
+NO_TAG: Final = (1 << 64) - 1
+"""A tag that no access ever compares equal to: every compared address has its page-offset bits cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a block.
+
+    Attributes:
+        name: The manual's name where it is architectural state.
+        count: How many 64-bit words.
+    """
+
+    name: str
+    count: int = 1
+
+
+ARCHITECTURAL: Final = (
+    Field("x", 33),  # x0 to x31, then the sink that instructions with rd = x0 write to
+    Field("pc"),
+    Field("priv"),
+    *(
+        Field(name)
+        for name in (
+            "mstatus misa medeleg mideleg mie mip seip_line seip_written mtvec mcounteren mscratch mepc mcause mtval "
+            "menvcfg stvec scounteren senvcfg sscratch sepc scause stval satp mhartid"
+        ).split()
+    ),
+    Field("pmpcfg", PMP_ENTRIES),  # one entry a word
+    Field("pmpaddr", PMP_ENTRIES),
+    Field("mcycle_offset"),  # mcycle minus the step count
+    Field("minstret_offset"),  # minstret minus (steps minus trapped steps)
+    Field("trapped"),  # steps that ended in an exception and so did not retire
+    Field("reservation"),  # physical address of the LR reservation, or NO_TAG
+    Field("waiting"),  # 1 while the hart waits in WFI
+)
+"""What makes up a hart, apart from its step count: a snapshot of it is a snapshot of these."""
+
+RUNTIME: Final = (
+    Field("steps"),  # steps made before this slice
+    Field("time_base"),  # steps of machine time when this slice began
+    Field("budget"),  # steps left; written whenever compiled code leaves for a routine or for good
+    Field("budget0"),  # steps allowed to this slice
+    Field("attention"),  # bits of `Attention`
+    Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
+    Field("trap_cause"),
+    Field("trap_tval"),
+    Field("stop"),  # a value of `StopCode`
+    Field("stop_detail", 4),
+    Field("loop_pc"),  # where the last exception was taken to, while nothing has retired since
+    Field("loop_step"),
+    Field("ialign"),  # 2 without the C extension: the bits a jump target must not have
+    Field("mask_interrupts"),  # 1 while a debugger steps with interrupts held back
+    Field("ip"),  # record of the instruction that called a routine
+    Field("next_ip"),  # record that a fetch found
+    Field("watch_reads"),  # whether the page being cached has a watchpoint on loads
+    Field("cur"),  # fetch entry that the running code came through
+    Field("tlb_data"),
+    Field("tlb_fetch"),
+    Field("shared"),
+    Field("self_index"),
+    Field("raw"),  # bits of an instruction that lies across two pages
+    Field("scratch_entry", FETCH_ENTRY // WORD),
+    Field("scratch", 6),  # records of an instruction that is executed out of line, and of what follows it
+)
+"""The engine's own: derived, or void between runs."""
+
+TLBS: Final = (
+    Field("data_tlb", PRIVILEGES * TLB_ENTRIES * DATA_ENTRY // WORD),
+    Field("fetch_tlb", PRIVILEGES * TLB_ENTRIES * FETCH_ENTRY // WORD),
+)
+
+SHARED: Final = tuple(
+    Field(name)
+    for name in (
+        "ram ram_size rom_base rom_size "  # host address of RAM; the boot ROM is backed right after RAM
+        "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
+        "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
+        "on_load on_store on_line "  # callbacks into Python: device load, device store, store to a special line
+        "watches watch_count breaks break_count "  # tables of the debugger
+        "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
+        "extensions ticks_mul ticks_div ticks_offset special_line"
+    ).split()
+)
+"""What all harts of a machine share; addresses of tables, their sizes, the configuration."""
+
+
+def _offsets(fields: Iterable[Field]) -> tuple[dict[str, int], int]:
+    offsets: dict[str, int] = {}
+    at = 0
+    for field in fields:
+        offsets[field.name] = at
+        at += field.count * WORD
+    return offsets, at
+
+
+HART_FIELDS: Final = ARCHITECTURAL + RUNTIME + TLBS
+HART_OFFSETS, HART_SIZE = _offsets(HART_FIELDS)
+SHARED_OFFSETS, SHARED_SIZE = _offsets(SHARED)
+ARCHITECTURAL_SIZE: Final = sum(field.count for field in ARCHITECTURAL) * WORD
+
+
+class Attention:
+    """Bits of the `attention` field: what to look at before the next instruction."""
+
+    CHECK = 1
+    """Interrupts may have become pending, or the translation context may have changed."""
+    LEAVE = 2
+    """Leave the run slice."""
+    FLUSH = 4
+    """Cached translations are stale."""
+
+
+class Pending:
+    """Values of the `pending` field: why a routine gave up."""
+
+    NONE = 0
+    TRAP = 1
+    """`trap_cause` and `trap_tval` tell which."""
+    WATCH = 2
+    """A watchpoint covers the access; `stop_detail` tells which."""
+    BREAK = 3
+    """The instruction to be fetched has a breakpoint."""
+
+
+class StopCode:
+    """Values of the `stop` field: why a run slice ended."""
+
+    BUDGET = 0
+    LEFT = 1
+    BREAKPOINT = 2
+    WATCHPOINT = 3
+    WAITING = 4
+    TRAP_LOOP = 5

@@ -1,0 +1,83 @@
+"""Zicsr and the privileged instructions (manual volume I, chapter 6; volume II, chapters 3 and 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from emulator.hart.fields import MASK64, MSTATUS_TVM, Privilege
+from emulator.hart.traps import check_wait, machine_return, supervisor_return
+from emulator.isa.rows import BARE, CSR, CSRI, RS1_RS2, Lift, RowSet
+
+if TYPE_CHECKING:
+    from emulator.isa.domain import Execution, Value
+
+ZICSR: Final = RowSet("zicsr")
+PRIVILEGED: Final = RowSet("i")
+
+Source = Callable[["Execution"], "Value"]
+Change = Callable[["Execution", "Value", "Value"], "Value"]
+
+
+def _swap(source: Source) -> Callable[[Execution], None]:
+    """CSRRW: with rd = x0 the CSR is not read, so that a read's side effects do not happen."""
+
+    def meaning(x: Execution) -> None:
+        old = x.var(0)
+        for _ in x.unless(x.rd_is_zero):
+            old.set(x.call_csr("read", x.imm))
+        x.call_csr("write", x.imm, source(x))
+        x.write_rd(old.get())
+
+    return meaning
+
+
+def _modify(source: Source, change: Change) -> Callable[[Execution], None]:
+    """CSRRS and CSRRC: with rs1 = x0 (or a zero immediate) nothing is written, so a read-only CSR may be named."""
+
+    def meaning(x: Execution) -> None:
+        old = x.call_csr("read", x.imm)
+        for _ in x.when(x.ne(x.rs1_number, 0)):
+            x.call_csr("write", x.imm, change(x, x.call_csr("base", x.imm), source(x)))
+        x.write_rd(old)
+
+    return meaning
+
+
+def _set(x: Execution, old: Value, bits: Value) -> Value:
+    return x.or_(old, bits)
+
+
+def _clear(x: Execution, old: Value, bits: Value) -> Value:
+    return x.and_(old, x.xor(bits, MASK64))
+
+
+ZICSR.row("csrrw", "............ ..... 001 ..... 1110011", CSR, _swap(lambda x: x.rs1), Lift.CALL)
+ZICSR.row("csrrs", "............ ..... 010 ..... 1110011", CSR, _modify(lambda x: x.rs1, _set), Lift.CALL)
+ZICSR.row("csrrc", "............ ..... 011 ..... 1110011", CSR, _modify(lambda x: x.rs1, _clear), Lift.CALL)
+ZICSR.row("csrrwi", "............ ..... 101 ..... 1110011", CSRI, _swap(lambda x: x.rs1_number), Lift.CALL)
+ZICSR.row("csrrsi", "............ ..... 110 ..... 1110011", CSRI, _modify(lambda x: x.rs1_number, _set), Lift.CALL)
+ZICSR.row("csrrci", "............ ..... 111 ..... 1110011", CSRI, _modify(lambda x: x.rs1_number, _clear), Lift.CALL)
+
+
+def _sfence_vma(x: Execution) -> None:
+    priv = x.get("priv")
+    virtual = x.both(x.eq(priv, Privilege.S), x.ne(x.and_(x.get("mstatus"), MSTATUS_TVM), 0))
+    for _ in x.when(x.either(x.eq(priv, Privilege.U), virtual)):
+        x.illegal()
+    x.flush()
+
+
+def _wait(x: Execution) -> None:
+    x.call(check_wait)
+    x.wait()
+
+
+PRIVILEGED.row(
+    "mret", "0011000 00010 00000 000 00000 1110011", BARE, lambda x: x.go(x.call(machine_return)), Lift.ENDS_BLOCK
+)
+PRIVILEGED.row(
+    "sret", "0001000 00010 00000 000 00000 1110011", BARE, lambda x: x.go(x.call(supervisor_return)), Lift.ENDS_BLOCK
+)
+PRIVILEGED.row("wfi", "0001000 00101 00000 000 00000 1110011", BARE, _wait, Lift.ENDS_BLOCK)
+PRIVILEGED.row("sfence.vma", "0001001 ..... ..... 000 00000 1110011", RS1_RS2, _sfence_vma, Lift.CALL)

@@ -1,0 +1,304 @@
+"""The composition root: harts, engine, board and clock, and the loop that gives harts their turns.
+
+Time is steps. All harts share one step count, which is what `mtime` derives from; each turn of a hart is a slice of it.
+Turns have a fixed length, alarms end a turn at their exact step, and nothing from outside enters during one, so the
+same inputs give the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from emulator.board import VirtBoard
+from emulator.clock import TICKS_PER_SECOND, Clock
+from emulator.debug import Debug
+from emulator.engine import make_engine
+from emulator.hart.block import Blocks, HartBlock
+from emulator.hart.fields import Interrupt, Privilege
+from emulator.hart.state import MASK64, NO_TAG, Attention, StopCode
+from emulator.memory.ram import Backing
+from emulator.stops import (
+    BreakpointHit,
+    BudgetSpent,
+    Idle,
+    Interrupted,
+    Stop,
+    TrapLoop,
+    WatchpointHit,
+)
+
+if TYPE_CHECKING:
+    from emulator.config import MachineConfig
+
+ROM_BASE: Final = 0x1000
+ROM_SIZE: Final = 0xF000
+TURN: Final = 20_000
+"""Steps of a hart's turn when there are several."""
+LONGEST_SLICE: Final = 2_000_000
+"""Steps after which `interrupt` is looked at: some milliseconds."""
+NANOSECONDS_PER_TICK: Final = 1_000_000_000 // TICKS_PER_SECOND
+
+
+class Machine:
+    """A RISC-V machine on the `virt` board.
+
+    Args:
+        config: What to build.
+        transmit: Called with what the guest writes to the console.
+        engine: `compiled`, or `reference` for the slow engine that needs no LLVM.
+        progress: Told, in a sentence, when something takes long (the engine's first compilation).
+
+    Raises:
+        ConfigError: The configuration cannot be built.
+        LoadError: An image cannot be loaded.
+        EngineError: The compiled engine cannot be built on this host.
+    """
+
+    def __init__(
+        self,
+        config: MachineConfig,
+        *,
+        transmit: Callable[[bytes], None],
+        engine: str = "compiled",
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.clock = Clock()
+        self.clock.source = self._tick_now
+        self._blocks = Blocks(config.harts)
+        self._backing = Backing(config.ram_size, ROM_BASE, ROM_SIZE)
+        self.engine = make_engine(engine, self._blocks, self._backing, self, config.cpu.mask, progress)
+        self._blocks.shared.put("ticks_mul", 1 << config.icount.shift)
+        self._blocks.shared.put("ticks_div", NANOSECONDS_PER_TICK)
+        self._time = 0
+        self._turn = 0
+        self._running: HartBlock | None = None
+        self._slice_end = 0
+        self._requested: Stop | None = None
+        self._interrupted = False
+        self.board = VirtBoard(
+            config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self._request, transmit
+        )
+        self.debug = Debug(self, self._blocks, self._backing)
+        self._power_on()
+
+    @property
+    def harts(self) -> tuple[HartBlock, ...]:
+        """The harts' state, in order of `mhartid`."""
+        return self._blocks.harts
+
+    @property
+    def steps(self) -> int:
+        """Machine time: steps since power-on, idle time included."""
+        return self._time
+
+    # Power.
+
+    def reset(self) -> None:
+        """Power on again: memory images, devices, harts and time as at the start. Breakpoints stay."""
+        self.board.reset()
+        self._power_on()
+
+    def _power_on(self) -> None:
+        self._time = 0
+        self._turn = 0
+        self._requested = None
+        starts = self.board.start_pcs
+        self._blocks.reset(lambda hart: self._initialize(hart, starts[hart.index]))
+        self.engine.ram_changed(0, len(self._backing.bytes))
+        self.engine.set_special(self.board.htif.address if self.board.htif is not None else None)
+        self.engine.flush()
+        self.clock.advance(0)
+
+    def _initialize(self, hart: HartBlock, pc: int) -> None:
+        cpu = self.config.cpu
+        hart.put("pc", pc)
+        hart.put("priv", Privilege.M)
+        hart.put("misa", cpu.misa)
+        hart.put("ialign", 0 if cpu.has("c") else 2)
+        for name in ("steps", "time_base", "budget", "budget0", "attention", "pending"):
+            hart.put(name, 0)
+
+    # Running.
+
+    def run(self, budget: int, *, only: frozenset[int] | None = None) -> Stop:
+        """Let harts take turns for at most `budget` steps of machine time.
+
+        Args:
+            budget: Steps; every hart that runs makes as many.
+            only: Indices of the harts that may run; all by default.
+
+        Returns:
+            Why it came back; `BudgetSpent` after exactly `budget` steps.
+        """
+        end = self._time + budget
+        while True:
+            if self._interrupted:
+                self._interrupted = False
+                return Interrupted()
+            self.clock.advance(self._ticks(self._time))
+            if self._requested is not None:
+                requested, self._requested = self._requested, None
+                return requested
+            if self._time >= end:
+                return BudgetSpent()
+            harts = [hart for hart in self.harts if (only is None or hart.index in only) and self._awake(hart)]
+            if not harts:
+                if not self._skip_idle_time(end):
+                    return Idle()
+                continue
+            stop = self._round(harts, end)
+            if stop is not None:
+                return stop
+
+    def step(self, hart: int) -> Stop:
+        """Execute exactly one instruction of one hart, whether or not there is a breakpoint at it.
+
+        An instruction that traps leaves the hart at the handler. Waiting in WFI ends.
+        """
+        block = self.harts[hart]
+        block.put("waiting", 0)
+        with self.debug.breakpoint_lifted(block.get("pc")):
+            stop = self._slice(block, 1)
+        self._time += 1
+        self.clock.advance(self._ticks(self._time))
+        block.put("waiting", 0)
+        if self._requested is not None:
+            requested, self._requested = self._requested, None
+            return requested
+        return stop or BudgetSpent()
+
+    def interrupt(self) -> None:
+        """From any thread: let the run at hand, or the next one, return `Interrupted` within some milliseconds."""
+        self._interrupted = True
+
+    def receive(self, data: bytes) -> None:
+        """Console input from outside. Only between runs."""
+        self.board.receive(data)
+
+    def _awake(self, hart: HartBlock) -> bool:
+        if hart.get("waiting"):
+            if not hart.get("mip") & hart.get("mie"):
+                return False
+            hart.put("waiting", 0)
+        return True
+
+    def _skip_idle_time(self, end: int) -> bool:
+        """Nobody runs: time passes at once to the next alarm. False if there is none to wait for."""
+        deadline = self._deadline()
+        if deadline is None:
+            return False
+        self._time = max(self._time, min(end, deadline))
+        return True
+
+    def _round(self, harts: list[HartBlock], end: int) -> Stop | None:
+        """One turn of each hart, beginning behind the last one that stopped a round."""
+        deadline = self._deadline()
+        length = min(end - self._time, LONGEST_SLICE if len(harts) == 1 else TURN)
+        if deadline is not None:
+            length = max(1, min(length, deadline - self._time))
+        spent = 0
+        first = next((at for at, hart in enumerate(harts) if hart.index >= self._turn), 0)
+        self._turn = 0
+        for hart in (*harts[first:], *harts[:first]):
+            stop = self._slice(hart, length)
+            made = hart.get("budget0")
+            spent = max(spent, made)
+            if len(harts) > 1:
+                hart.put("reservation", NO_TAG)
+            if stop is not None:
+                self._turn = hart.index + 1
+                self._time += spent
+                return stop
+            if self._requested is not None:
+                break
+        self._time += spent
+        return None
+
+    def _slice(self, hart: HartBlock, length: int) -> Stop | None:
+        """Run one hart; returns what stopped it, None if nothing did. `budget0` is then the steps it made."""
+        hart.put("time_base", self._time)
+        self._running = hart
+        self._slice_end = self._time + length
+        try:
+            self.engine.run(hart, length)
+        finally:
+            self._running = None
+            made = length - hart.get("budget")
+            hart.put("steps", hart.get("steps") + made)
+            hart.put("budget0", made)
+            hart.put("budget", made)
+        return self._stop_of(hart)
+
+    def _stop_of(self, hart: HartBlock) -> Stop | None:
+        match hart.get("stop"):
+            case StopCode.BREAKPOINT:
+                return BreakpointHit(hart.index, hart.get("pc"))
+            case StopCode.WATCHPOINT:
+                watch = self.debug.watchpoint(hart.get("stop_detail", 0))
+                access, size = hart.get("stop_detail", 1), hart.get("stop_detail", 2)
+                return WatchpointHit(hart.index, watch.kind, watch.address, access, size)
+            case StopCode.TRAP_LOOP:
+                cause, tval = ("mcause", "mtval") if hart.get("priv") == Privilege.M else ("scause", "stval")
+                return TrapLoop(hart.index, hart.get("pc"), hart.get(cause), hart.get(tval))
+        return None
+
+    # Time.
+
+    def _ticks(self, steps: int) -> int:
+        return (steps << self.config.icount.shift) // NANOSECONDS_PER_TICK
+
+    def _tick_now(self) -> int:
+        hart = self._running
+        if hart is None:
+            return self._ticks(self._time)
+        return self._ticks(self._time + hart.get("budget0") - hart.get("budget"))
+
+    def _deadline(self) -> int | None:
+        """The step at which the next alarm is due."""
+        ticks = self.clock.next_deadline()
+        if ticks is None:
+            return None
+        return -(-ticks * NANOSECONDS_PER_TICK >> self.config.icount.shift)
+
+    # What the engine asks of the machine (`emulator.engine.hooks.Hooks`).
+
+    def load(self, hart: int, physical: int, size: int) -> int:
+        """A hart loads from a device."""
+        del hart
+        return self.board.bus.load(physical, size) & MASK64
+
+    def store(self, hart: int, physical: int, size: int, value: int) -> None:
+        """A hart stores to a device, which may set an alarm inside the running slice."""
+        self.board.bus.store(physical, size, value & (1 << 8 * size) - 1)
+        deadline = self._deadline()
+        if deadline is not None and deadline < self._slice_end:
+            self._leave(self.harts[hart])
+
+    def line_written(self, hart: int) -> None:
+        """A hart stored to the line of RAM that holds `tohost`."""
+        del hart
+        if self.board.htif is not None:
+            self.board.htif.written()
+
+    # What the board asks of the machine.
+
+    def _set_line(self, index: int, code: int, level: bool) -> None:
+        hart = self.harts[index]
+        bit = 1 << code
+        pending = hart.get("mip")
+        if code == Interrupt.SEI:
+            hart.put("seip_line", bit if level else 0)
+            level = level or bool(hart.get("seip_written"))
+        hart.put("mip", pending | bit if level else pending & ~bit)
+        if hart is self._running:
+            hart.put("attention", hart.get("attention") | Attention.CHECK)
+
+    def _request(self, stop: Stop) -> None:
+        self._requested = stop
+        if self._running is not None:
+            self._leave(self._running)
+
+    def _leave(self, hart: HartBlock) -> None:
+        hart.put("attention", hart.get("attention") | Attention.LEAVE)

@@ -1,0 +1,82 @@
+"""`python -m rvgdb.demo`: the built-in guest under a debugger."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import socket
+import sys
+from typing import Final
+
+import trio
+from rich.console import Console
+
+from rvgdb.demo import GUEST
+from rvgdb.demo.walkthrough import Walkthrough
+
+DEBUGGERS: Final = ("gdb-multiarch", "riscv64-unknown-elf-gdb", "riscv64-linux-gnu-gdb")
+
+INTERRUPTED: Final = 130
+"""Exit status after Ctrl-C, as a shell gives it."""
+
+NO_DEBUGGER: Final = """
+That was the machine by itself, because no GDB for RISC-V was found. To see it being debugged:
+    Debian, Ubuntu: sudo apt-get install gdb-multiarch
+    elsewhere:      a GDB whose `set architecture` knows riscv:rv64, named with --gdb
+and run this again."""
+
+BY_HAND: Final = """
+By hand, in two terminals:
+    {emulator} -M virt -bios none -nographic -kernel {guest} -s -S
+    {debugger} {guest} -ex 'target remote :1234'"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the walk-through.
+
+    Args:
+        arguments: Command line without the program's name; None for the process's own.
+
+    Returns:
+        Exit status: 0 when everything ended well.
+    """
+    parser = argparse.ArgumentParser(prog="python -m rvgdb.demo", description=__doc__)
+    parser.add_argument(
+        "--gdb", metavar="PROGRAM", help=f"the debugger; otherwise the first found of {', '.join(DEBUGGERS)}"
+    )
+    parser.add_argument("--no-gdb", action="store_true", help="show the machine by itself")
+    parser.add_argument(
+        "--emulator", metavar="COMMAND", help="another emulator that takes the same options, such as QEMU"
+    )
+    options = parser.parse_args(arguments)
+
+    console = Console(highlight=False)
+    emulator = shlex.split(options.emulator) if options.emulator else [sys.executable, "-m", "rvgdb", "run"]
+    debugger = None if options.no_gdb else options.gdb or next(filter(shutil.which, DEBUGGERS), None)
+    for program in filter(None, (emulator[0], debugger)):
+        if shutil.which(program) is None:
+            parser.error(f"there is no program {program}")
+
+    walkthrough = Walkthrough(console=console, emulator=emulator, port=_free_port())
+    status = INTERRUPTED
+    try:
+        status = trio.run(walkthrough.alone) if debugger is None else trio.run(walkthrough.debugged, debugger)
+    except* KeyboardInterrupt:
+        console.print("interrupted")
+    if debugger is None and not options.no_gdb:
+        console.print(NO_DEBUGGER, markup=False)
+    by_hand = BY_HAND.format(emulator=options.emulator or "rvgdb run", guest=GUEST, debugger=debugger or DEBUGGERS[0])
+    console.print(by_hand, markup=False, soft_wrap=True)
+    return status
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""How a halt of the guest is told: the stop reply."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from emulator.stops import BreakpointHit, GuestExit, TrapLoop, WatchKind, WatchpointHit
+from protocol.replies import Exited, HardwareBreak, Reply, SoftwareBreak, StopReason, StopReply, WatchHit
+from protocol.requests import BreakpointKind
+from rvgdb.client import Client, thread_of
+from rvgdb.runner import Halt, Paused, Stepped
+
+SIGINT: Final = 2
+SIGILL: Final = 4
+SIGTRAP: Final = 5
+SIGABRT: Final = 6
+SIGBUS: Final = 10
+SIGSEGV: Final = 11
+"""GDB's numbers, which are not this system's."""
+
+FAULT_SIGNALS: Final = {
+    0: SIGBUS,
+    1: SIGSEGV,
+    2: SIGILL,
+    3: SIGTRAP,
+    4: SIGBUS,
+    5: SIGSEGV,
+    6: SIGBUS,
+    7: SIGSEGV,
+    12: SIGSEGV,
+    13: SIGSEGV,
+    15: SIGSEGV,
+}
+"""Exception cause to the signal a program would get; anything else is SIGABRT."""
+
+WATCH_KINDS: Final = {
+    WatchKind.WRITE: BreakpointKind.WRITE_WATCH,
+    WatchKind.READ: BreakpointKind.READ_WATCH,
+    WatchKind.ACCESS: BreakpointKind.ACCESS_WATCH,
+}
+
+
+def stop_reply(client: Client, halt: Halt, *, asked: bool = False) -> Reply:
+    """The answer to a resume, or to `?` when `asked`.
+
+    The hart of the halt becomes the one that the next packets mean, as every debugger expects.
+    """
+    reason: StopReason | None = None
+    signal = SIGTRAP
+    cause = halt.cause
+    match cause:
+        case BreakpointHit(address=address):
+            reason = HardwareBreak() if client.target.breakpoints.only_hardware(address) else SoftwareBreak()
+        case WatchpointHit(kind=kind, address=address):
+            reason = WatchHit(WATCH_KINDS[kind], address)
+        case TrapLoop(cause=number):
+            signal = FAULT_SIGNALS.get(number, SIGABRT)
+        case Paused():
+            signal = SIGTRAP if asked else SIGINT
+        case Stepped():
+            pass
+        case GuestExit(code=code):
+            return Exited(code & 0xFF)
+        case _:
+            assert_never(cause)
+    hart = halt.hart
+    client.hart = hart
+    return StopReply(
+        signal=signal,
+        thread=thread_of(hart),
+        core=hart,
+        reason=None if asked else reason,
+        registers=client.target.registers.expedited(hart),
+    )

@@ -1,0 +1,129 @@
+"""`rvgdb run`: puts the machine, its console, the monitor and the debug port together, and runs them until the end."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from emulator.devices.rom import Rom
+from emulator.machine import Machine
+from emulator.virt_map import RAM_BASE
+from rvgdb import __version__
+from rvgdb.chardev import CharDevice, Stdio, Tcp, Unix
+from rvgdb.configure import machine_config
+from rvgdb.console import Backend, SocketBackend, Transmitter, open_serial
+from rvgdb.desk import MonitorDesk, SerialDesk, SharedDesk
+from rvgdb.errors import ConsoleError
+from rvgdb.monitor import Monitor, Scene
+from rvgdb.pacing import Pacer
+from rvgdb.runner import Runner
+from rvgdb.server import Server
+from rvgdb.settings import RunSettings
+from rvgdb.target.machine import Region, Target
+from rvgdb.terminal import report
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(settings: RunSettings) -> int:
+    """Build the machine and run it.
+
+    Returns:
+        The exit status: the guest's, or 0 when a debugger or the monitor ended the run.
+
+    Raises:
+        RvgdbError: When the command line asks for what cannot be had here.
+        EmulatorError: When the machine cannot be built.
+    """
+    transmitter = Transmitter()
+    machine = Machine(machine_config(settings), transmit=transmitter.transmit, progress=report)
+    if settings.dump_dtb is not None:
+        _dump(machine, settings.dump_dtb)
+        return 0
+    return trio.run(Assembly(settings, machine, transmitter).run)
+
+
+def _dump(machine: Machine, path: Path) -> None:
+    try:
+        path.write_bytes(machine.board.device_tree)
+    except OSError as error:
+        raise ConsoleError(f"-machine dumpdtb={path}: cannot be written: {error.strerror}") from None
+
+
+def _regions(machine: Machine) -> tuple[tuple[str, Region], ...]:
+    """The physical address space, ascending."""
+    spans = [
+        (type(device).__name__, Region("rom" if isinstance(device, Rom) else "io", base, device.size))
+        for base, device in machine.board.bus.devices
+    ]
+    spans.append(("Ram", Region("ram", RAM_BASE, machine.config.ram_size)))
+    return tuple(sorted(spans, key=lambda span: span[1].base))
+
+
+class Assembly:
+    """The parts of one run."""
+
+    def __init__(self, settings: RunSettings, machine: Machine, transmitter: Transmitter) -> None:
+        self._settings = settings
+        self._transmitter = transmitter
+        shared = isinstance(settings.serial, Stdio) and settings.serial.monitor
+        regions = _regions(machine)
+        self._target = Target(machine, tuple(region for _, region in regions if region.kind in ("ram", "rom")))
+        self._runner = Runner(
+            machine,
+            stops_at=self._target.breakpoints.stops_at,
+            report=report,
+            after_slice=transmitter.flush,
+            pacer=Pacer(machine.clock) if machine.config.icount.sleep else None,
+            no_reboot=settings.no_reboot,
+            unattended=settings.gdb is None and settings.monitor is None and not shared,
+        )
+        self._scene = Scene(self._target, self._runner, regions)
+        self._monitor = Monitor(self._scene)
+
+    async def run(self) -> int:
+        """Run until the guest, a debugger, the monitor or a signal ends it; gives the exit status."""
+        async with AsyncExitStack() as closing, trio.open_nursery() as nursery:
+            backend = await self._serial(closing)
+            nursery.start_soon(self._watch_signals)
+            nursery.start_soon(self._runner.serve)
+            nursery.start_soon(backend.serve, self._runner.feed)
+            if self._settings.monitor is not None:
+                desk = MonitorDesk(self._monitor, self._runner, __version__)
+                nursery.start_soon(desk.serve, self._runner.feed)
+            if self._settings.gdb is not None:
+                server = Server(self._target, self._runner, self._monitor.execute, self._settings.gdb, report)
+                self._scene.gdb_addresses += await nursery.start(server.serve)
+            nursery.start_soon(self._start, backend)
+            await self._runner.finished.wait()
+            nursery.cancel_scope.cancel()
+        self._transmitter.flush()
+        return self._runner.exit_status
+
+    async def _serial(self, closing: AsyncExitStack) -> Backend:
+        device: CharDevice = self._settings.serial
+        if not isinstance(device, Stdio):
+            return await closing.enter_async_context(open_serial(device, self._transmitter, report))
+        if not device.monitor:
+            return SerialDesk(self._transmitter)
+        desk = MonitorDesk(self._monitor, self._runner, __version__)
+        return SharedDesk(self._transmitter, desk, self._runner)
+
+    async def _start(self, backend: Backend) -> None:
+        """Let the guest run, but not before somebody is at a serial port with server=on and wait=on, as in QEMU."""
+        device = self._settings.serial
+        if isinstance(backend, SocketBackend) and isinstance(device, Tcp | Unix) and device.server and device.wait:
+            report("waiting for somebody to connect to the serial port")
+            await backend.first.wait()
+        if not self._settings.start_stopped:
+            self._runner.resume()
+
+    async def _watch_signals(self) -> None:
+        with trio.open_signal_receiver(*SIGNALS) as received:
+            async for number in received:
+                report(f"terminating on signal {number}")
+                self._runner.end(128 + number)

@@ -1,0 +1,102 @@
+"""The emulated machine as a debug target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emulator.errors import MemoryUnavailable
+from rvgdb.target.api import EFAULT, Debug, Machine, TargetError
+from rvgdb.target.breakpoints import BreakpointTable
+from rvgdb.target.registers import RegisterFile, target_description
+
+MODES = {0: "U", 1: "S", 3: "M"}
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A span of physical memory for `qXfer:memory-map`: `kind` is `ram` or `rom`."""
+
+    kind: str
+    base: int
+    size: int
+
+
+class MachineMemory:
+    """Implements `rvgdb.target.api.Memory`."""
+
+    def __init__(self, debug: Debug) -> None:
+        self._debug = debug
+        self.physical = False
+
+    def read_memory(self, hart: int, address: int, length: int) -> bytes:
+        """As many bytes as can be read.
+
+        Raises:
+            TargetError: When not one can.
+        """
+        try:
+            return self._debug.read_memory(hart, address, length, physical=self.physical)
+        except MemoryUnavailable as error:
+            raise TargetError(str(error), EFAULT) from None
+
+    def write_memory(self, hart: int, address: int, data: bytes) -> None:
+        """Write.
+
+        Raises:
+            TargetError: When it cannot be done.
+        """
+        try:
+            self._debug.write_memory(hart, address, data, physical=self.physical)
+        except MemoryUnavailable as error:
+            raise TargetError(str(error), EFAULT) from None
+
+
+class MachineHarts:
+    """Implements `rvgdb.target.api.Harts`."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._debug = machine.debug
+        self.count = len(machine.harts)
+
+    def describe(self, hart: int) -> str:
+        """The privilege mode, in words."""
+        return f"{MODES.get(self._debug.read_priv(hart), '?')}-mode"
+
+
+class MachineDocuments:
+    """Implements `rvgdb.target.api.Documents`."""
+
+    def __init__(self, debug: Debug, regions: Sequence[Region]) -> None:
+        self._debug = debug
+        self._regions = regions
+        self._description: bytes | None = None
+
+    def description(self, annex: str) -> bytes | None:
+        """The target description; it does not change while the machine exists."""
+        if annex != "target.xml":
+            return None
+        if self._description is None:
+            self._description = target_description(self._debug.csrs())
+        return self._description
+
+    def memory_map(self) -> bytes:
+        """RAM and ROM by physical address."""
+        spans = [
+            f'  <memory type="{region.kind}" start="{region.base:#x}" length="{region.size:#x}"/>'
+            for region in self._regions
+        ]
+        return "\n".join(['<?xml version="1.0"?>', "<memory-map>", *spans, "</memory-map>", ""]).encode()
+
+
+class Target:
+    """Every capability of one machine, each under the name of its interface."""
+
+    def __init__(self, machine: Machine, regions: Sequence[Region] = ()) -> None:
+        debug = machine.debug
+        self.debug = debug
+        self.registers = RegisterFile(debug)
+        self.memory = MachineMemory(debug)
+        self.breakpoints = BreakpointTable(debug)
+        self.documents = MachineDocuments(debug, regions)
+        self.harts = MachineHarts(machine)

@@ -1,0 +1,258 @@
+"""The experiments: which guest runs how, and which ratio answers the question."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+from benchmarks.errors import BenchError
+from benchmarks.figures import Figure
+from benchmarks.rsp import Rsp, connect
+from benchmarks.runs import BARE, GUESTS, Emulator, Sample, free_port, patched, run_guest, started, symbol_address
+
+ENOUGH: Final = 1.0
+"""Seconds of CPU time that a measured loop should take, so that what surrounds it does not matter."""
+MOST_ROUNDS: Final = 1 << 40
+REGISTER_PC: Final = b"p20"
+READ_BYTES: Final = 1024
+
+Result = TypeVar("Result")
+Attach: TypeAlias = Callable[[Rsp], None]
+
+PACKETS: Final = {
+    "attach": ("ms", ""),
+    "qC": ("packets/s", ""),
+    "g": ("packets/s", ">= 0.5"),
+    "m, 4 bytes": ("packets/s", ">= 0.5"),
+    "m, 1 KiB": ("MB/s", ">= 1"),
+    "vCont;s": ("steps/s", ">= 1"),
+}
+"""The packet experiment's figures, in the order of `Bench._packet_rates`: unit, and what the ratio should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """One sitting.
+
+    Attributes:
+        subject: The emulator that is judged, rvgdb.
+        peer: What it is compared with, QEMU.
+        precise: The peer counting instructions, the deterministic mode that compares best with a deterministic machine.
+        repeats: How often each measurement is made.
+        seconds: How long each packet is sent over and over.
+        processor: The one CPU that the packet experiment is pinned to.
+        folder: A place for changed copies of guests.
+        note: Told what is being measured.
+    """
+
+    subject: Emulator
+    peer: Emulator
+    precise: Emulator
+    repeats: int
+    seconds: float
+    processor: int
+    folder: Path
+    note: Callable[[str], None]
+
+    def integer(self) -> Iterator[Figure]:
+        """Eight integer kernels, 1.2 × 10⁹ instructions, with and without what it costs to start and end."""
+        emulators = (self.subject, self.peer, self.precise)
+        idle = self._cpu(emulators, GUESTS / "nothing.elf")
+        samples = self._samples(emulators, GUESTS / "bench.elf")
+        if len({sample.console for runs in samples.values() for sample in runs}) != 1:
+            raise BenchError("the emulators disagree about the benchmark's result")
+        total = _medians({name: [sample.cpu for sample in runs] for name, runs in samples.items()})
+        net = {name: total[name] - idle[name] for name in total}
+        count = samples[self.precise.name][0].instructions or 0
+        mine = self.subject.name
+        section = "integer benchmark"
+        yield Figure(section, "start and end only", "CPU s", idle)
+        yield Figure(
+            section, "all", "CPU s", total, total[self.peer.name] / total[mine], "speed of QEMU's TCG", ">= 0.25"
+        )
+        yield Figure(
+            section, "all", "CPU s", total, total[self.precise.name] / total[mine], "speed of QEMU's icount", ">= 0.5"
+        )
+        speed = {name: count / net[name] / 1e6 for name in net}
+        yield Figure(section, "guest only", "MIPS", speed, speed[mine] / speed[self.peer.name], "QEMU's TCG")
+        yield Figure(section, "guest only", "MIPS", speed, speed[mine] / speed[self.precise.name], "QEMU's icount")
+
+    def code_page(self) -> Iterator[Figure]:
+        """A store to data that shares a page with its code, against the same store elsewhere."""
+        shared = self._per_round(GUESTS / "mixed_shared.elf", 100_000)
+        apart = self._per_round(GUESTS / "mixed_apart.elf", 100_000)
+        yield from self._slowdowns("store in a page of code", "loop", apart, shared, "about 1")
+
+    def breakpoint(self) -> Iterator[Figure]:
+        """A breakpoint in the hot page of code that is never reached."""
+        elf = GUESTS / "break.elf"
+        plain = self._per_round(elf, 100_000, attach=resume)
+        address = symbol_address(elf, "never_called")
+        stopped = self._per_round(elf, 100_000, attach=inserting(0, address, 2))
+        yield from self._slowdowns("breakpoint in the hot page", "loop", plain, stopped, "< 1.05")
+
+    def watchpoint(self) -> Iterator[Figure]:
+        """A write watchpoint in the hot page of data that is never written to."""
+        elf = GUESTS / "watch.elf"
+        plain = self._per_round(elf, 1_000, attach=resume)
+        address = symbol_address(elf, "never_written")
+        watched = self._per_round(elf, 1_000, attach=inserting(2, address, 8))
+        yield from self._slowdowns("watchpoint in the hot page", "loop over the page", plain, watched, "< 3")
+
+    def start(self) -> Iterator[Figure]:
+        """From the command to a debugger that is connected, after one start that does not count."""
+        emulators = (self.subject, self.peer)
+        for emulator in emulators:
+            self._listening(emulator)
+        taken = _medians(self._in_turns(emulators, self._listening))
+        yield Figure("start", "-S to connected", "s", taken, taken[self.subject.name], "seconds", "< 0.5")
+
+    def packets(self) -> Iterator[Figure]:
+        """Round trips of single packets, everything on one processor."""
+        with pinned(self.processor):
+            runs = self._in_turns((self.subject, self.peer), self._packet_rates)
+        for name, (unit, aim) in PACKETS.items():
+            values = _medians({emulator: [rates[name] for rates in taken] for emulator, taken in runs.items()})
+            mine, peers = values[self.subject.name], values[self.peer.name]
+            ratio = peers / mine if unit == "ms" else mine / peers
+            yield Figure("packets, one processor", name, unit, values, ratio, "speed of QEMU", aim)
+
+    def _in_turns(
+        self, emulators: Sequence[Emulator], measure: Callable[[Emulator], Result]
+    ) -> dict[str, list[Result]]:
+        """Measure each emulator `repeats` times, in turns, so that a change of the machine's mood hits all of them."""
+        results: dict[str, list[Result]] = {emulator.name: [] for emulator in emulators}
+        for repeat in range(self.repeats):
+            for emulator in emulators:
+                self.note(f"{emulator.name}, {repeat + 1} of {self.repeats}")
+                results[emulator.name].append(measure(emulator))
+        return results
+
+    def _samples(self, emulators: Sequence[Emulator], elf: Path) -> dict[str, list[Sample]]:
+        return self._in_turns(emulators, lambda emulator: run_guest(emulator, elf))
+
+    def _cpu(self, emulators: Sequence[Emulator], elf: Path, attach: Attach | None = None) -> dict[str, float]:
+        samples = self._in_turns(emulators, lambda emulator: run_guest(emulator, elf, attach))
+        return _medians({name: [sample.cpu for sample in taken] for name, taken in samples.items()})
+
+    def _per_round(self, elf: Path, first: int, attach: Attach | None = None) -> dict[str, float]:
+        """Nanoseconds of CPU time that one round of the guest's loop costs, without start and end.
+
+        Emulators differ a hundredfold here, so each gets as many rounds as make `ENOUGH`, beginning with `first`.
+        """
+        emulators = (self.subject, self.peer)
+        idle = self._cpu(emulators, GUESTS / "nothing.elf", attach)
+        rounds = {
+            emulator.name: self._rounds(emulator, elf, first, idle[emulator.name], attach) for emulator in emulators
+        }
+
+        def measure(emulator: Emulator) -> float:
+            changed = patched(elf, "hot_rounds", rounds[emulator.name], self.folder)
+            net = run_guest(emulator, changed, attach).cpu - idle[emulator.name]
+            return 1e9 * net / rounds[emulator.name]
+
+        return _medians(self._in_turns(emulators, measure))
+
+    def _rounds(self, emulator: Emulator, elf: Path, first: int, idle: float, attach: Attach | None) -> int:
+        rounds = first
+        while rounds < MOST_ROUNDS:
+            self.note(f"{emulator.name}, trying {rounds} rounds")
+            net = run_guest(emulator, patched(elf, "hot_rounds", rounds, self.folder), attach).cpu - idle
+            if net > ENOUGH / 2:
+                break
+            rounds = int(rounds * min(10.0, ENOUGH / max(net, 0.001)))
+        return rounds
+
+    def _slowdowns(
+        self, section: str, name: str, plain: dict[str, float], burdened: dict[str, float], aim: str
+    ) -> Iterator[Figure]:
+        yield Figure(section, f"{name}, without", "ns CPU", plain)
+        yield Figure(section, f"{name}, with", "ns CPU", burdened)
+        slowdown = {emulator: burdened[emulator] / plain[emulator] for emulator in plain}
+        yield Figure(section, "slowdown", "times", slowdown, slowdown[self.subject.name], "with / without, rvgdb", aim)
+
+    def _listening(self, emulator: Emulator) -> float:
+        port = free_port()
+        command = [
+            *emulator.command,
+            *BARE,
+            "-S",
+            "-gdb",
+            f"tcp:127.0.0.1:{port}",
+            "-kernel",
+            str(GUESTS / "nothing.elf"),
+        ]
+        begin = time.perf_counter()
+        with started(command, subprocess.DEVNULL, subprocess.DEVNULL), connect(port):
+            return time.perf_counter() - begin
+
+    def _packet_rates(self, emulator: Emulator) -> dict[str, float]:
+        port = free_port()
+        command = [
+            *emulator.command,
+            *BARE,
+            "-S",
+            "-gdb",
+            f"tcp:127.0.0.1:{port}",
+            "-kernel",
+            str(GUESTS / "bench.elf"),
+        ]
+        with started(command, subprocess.DEVNULL, subprocess.DEVNULL), Rsp(port) as rsp:
+            begin = time.perf_counter()
+            rsp.greet()
+            attach = 1e3 * (time.perf_counter() - begin)
+            address = int.from_bytes(bytes.fromhex(rsp.ask(REGISTER_PC).decode()), "little")
+            page = address & ~0xFFF
+            bodies = (b"qC", b"g", b"m%x,4" % address, b"m%x,%x" % (page, READ_BYTES), b"vCont;s:1")
+            query, registers, word, block, step = [self._rate(rsp, body) for body in bodies]
+        figures = (attach, query, registers, word, block * READ_BYTES / 1e6, step)
+        return dict(zip(PACKETS, figures, strict=True))
+
+    def _rate(self, rsp: Rsp, body: bytes) -> float:
+        """How often a second `body` is answered."""
+        rsp.ask(body)
+        count = 0
+        begin = time.perf_counter()
+        while (taken := time.perf_counter() - begin) < self.seconds:
+            rsp.ask(body)
+            count += 1
+        return count / taken
+
+
+def resume(rsp: Rsp) -> None:
+    """Attach and let the guest run to its end."""
+    rsp.greet()
+    rsp.resume_to_the_end()
+
+
+def inserting(kind: int, address: int, length: int) -> Attach:
+    """Attach, insert one breakpoint or watchpoint, and let the guest run to its end."""
+
+    def attach(rsp: Rsp) -> None:
+        rsp.greet()
+        rsp.insert(kind, address, length)
+        rsp.resume_to_the_end()
+
+    return attach
+
+
+@contextmanager
+def pinned(processor: int) -> Iterator[None]:
+    """Keep this process, and what it starts, on one processor."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _medians(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: statistics.median(taken) for name, taken in values.items()}

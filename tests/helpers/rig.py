@@ -1,0 +1,106 @@
+"""A hart with RAM and nothing around it, on either engine; and the comparison of two of them."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING
+
+from emulator.engine import Engine, make_engine
+from emulator.engine.layout import RAM_BASE
+from emulator.errors import BusFault
+from emulator.hart.block import Blocks, HartBlock
+from emulator.hart.fields import Privilege
+from emulator.isa.extensions import CpuConfig
+from emulator.memory.ram import Backing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RAM_SIZE = 16 * 4096
+DEVICE = 0x1000_0000
+"""Physical address where the rig answers as a device does: it keeps what is stored and gives it back."""
+
+_memcmp = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+class Rig:
+    """One hart, its RAM and a register file of a device, on one engine."""
+
+    def __init__(self, kind: str, cpu: CpuConfig | None = None, ram_size: int = RAM_SIZE) -> None:
+        self.cpu = cpu or CpuConfig()
+        self.blocks = Blocks(1)
+        self.backing = Backing(ram_size, 0x1000, 0x1000)
+        self.device: dict[int, int] = {}
+        self.lines_written = 0
+        self.engine: Engine = make_engine(kind, self.blocks, self.backing, self, self.cpu.mask)
+        self.blocks.shared.put("ticks_mul", 1)
+        self.blocks.shared.put("ticks_div", 100)
+        self.reset()
+
+    @property
+    def hart(self) -> HartBlock:
+        """The hart's state."""
+        return self.blocks.harts[0]
+
+    def reset(self) -> None:
+        """M-mode at the beginning of RAM, everything else zero."""
+        self.blocks.reset(self._initialize)
+        self.engine.flush()
+
+    def _initialize(self, hart: HartBlock) -> None:
+        hart.put("pc", RAM_BASE)
+        hart.put("priv", Privilege.M)
+        hart.put("misa", self.cpu.misa)
+        hart.put("ialign", 0 if self.cpu.has("c") else 2)
+        for name in ("steps", "time_base", "budget", "budget0", "attention", "pending", "mask_interrupts"):
+            hart.put(name, 0)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Put bytes into RAM."""
+        at = address - RAM_BASE
+        self.backing.ram[at : at + len(data)] = data
+        self.engine.ram_changed(at, len(data))
+
+    def read(self, address: int, length: int) -> bytes:
+        """Bytes of RAM."""
+        return bytes(self.backing.ram[address - RAM_BASE :][:length])
+
+    def program(self, words: Iterable[int], address: int = RAM_BASE) -> None:
+        """Put instructions into RAM, each with its own length."""
+        code = b"".join(word.to_bytes(4 if word & 3 == 3 else 2, "little") for word in words)
+        self.write(address, code)
+
+    def run(self, steps: int) -> int:
+        """Run for at most `steps` steps; returns how many were made."""
+        self.engine.run(self.hart, steps)
+        made = steps - self.hart.get("budget")
+        self.hart.put("steps", self.hart.get("steps") + made)
+        self.hart.put("budget0", 0)
+        self.hart.put("budget", 0)
+        return made
+
+    def same_ram(self, other: Rig) -> bool:
+        """Whether two rigs' RAM is the same."""
+        return bool(_memcmp(self.backing.address, other.backing.address, len(self.backing.ram)) == 0)
+
+    # `emulator.engine.hooks.Hooks`.
+
+    def load(self, hart: int, physical: int, size: int) -> int:
+        """A load from the device."""
+        del hart
+        if physical & ~0xFFF != DEVICE:
+            raise BusFault(physical, size)
+        return self.device.get(physical, physical * 0x9E3779B97F4A7C15) & (1 << 8 * size) - 1
+
+    def store(self, hart: int, physical: int, size: int, value: int) -> None:
+        """A store to the device."""
+        del hart
+        if physical & ~0xFFF != DEVICE:
+            raise BusFault(physical, size)
+        self.device[physical] = value & (1 << 8 * size) - 1
+
+    def line_written(self, hart: int) -> None:
+        """A store to the special line."""
+        del hart
+        self.lines_written += 1
