@@ -16,6 +16,7 @@ from rvgdb.connection import REFUSAL, REFUSAL_SECONDS
 from rvgdb.errors import ListenError
 from rvgdb.listening import LOOPBACK, address_text, connect, listen
 from rvgdb.runner import StepMask
+from rvgdb.server import HANDOVER_SECONDS
 from rvgdb.settings import OnDisconnect
 from tests.rvgdb.fake_machine import BASE
 from tests.rvgdb.rsp_client import RspClient, Stub, packet
@@ -193,7 +194,15 @@ async def test_a_silent_second_debugger_is_dropped(stub: Stub, gdb: RspClient, a
     second = stub.connect()
     with trio.fail_after(2 * REFUSAL_SECONDS):
         assert await second.stream.receive_some() == b""
-    assert trio.current_time() - began == pytest.approx(REFUSAL_SECONDS)
+    assert trio.current_time() - began == pytest.approx(REFUSAL_SECONDS + HANDOVER_SECONDS)
+
+
+async def test_a_debugger_may_overtake_the_end_of_its_connection(stub: Stub, gdb: RspClient) -> None:
+    """Detach and reattach at once: the new connection is there before the old one's end was seen."""
+    again = stub.connect()
+    await again.send(b"qAttached")
+    await gdb.stream.aclose()
+    assert await again.reply() == b"1"
 
 
 # --- going ---
