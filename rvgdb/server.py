@@ -94,7 +94,7 @@ class Server:
                 await wire.close()
 
     async def _wait_for_vacancy(self) -> bool:
-        """Whether there is no debugger now or in a moment: one that reattaches may overtake the end of its connection."""
+        """Whether there is no debugger, now or soon: one that reattaches may overtake the end of its connection."""
         with trio.move_on_after(HANDOVER_SECONDS):
             while self._vacant is not None:
                 await self._vacant.wait()
@@ -105,7 +105,7 @@ class Server:
         try:
             client = Client(self._target, self._runner, self._execute)
             session = Session(self._capabilities)
-            await Connection(wire, session, client, self._option.on_disconnect).serve()
+            await Connection(wire, session, client, self._option.on_disconnect, self._report).serve()
         finally:
             self._vacant = None
             vacant.set()

@@ -11,8 +11,12 @@ import pytest
 import trio
 
 from emulator.stops import GuestExit
+from protocol.replies import Reply
+from protocol.requests import GetCurrentThread
 from rvgdb.chardev import Tcp, Unix
+from rvgdb.client import Client
 from rvgdb.connection import REFUSAL, REFUSAL_SECONDS
+from rvgdb.dispatch import TABLE
 from rvgdb.errors import ListenError
 from rvgdb.listening import LOOPBACK, address_text, connect, listen
 from rvgdb.runner import StepMask
@@ -289,6 +293,24 @@ async def test_vanishing_in_the_middle_of_a_reply(stub: Stub) -> None:
         await gone(stub_over_tcp)
         again = await port.attach()
         assert await again.ask(b"qAttached") == b"1"
+
+
+async def test_a_mistake_in_a_handler_costs_the_debugger_and_not_the_guest(
+    stub: Stub, gdb: RspClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user is told in one line, and another debugger is served."""
+
+    def broken(client: Client, request: GetCurrentThread) -> Reply:
+        raise ZeroDivisionError(request)
+
+    monkeypatch.setitem(TABLE, GetCurrentThread, broken)
+    await gdb.ask(b"Z0,%x,4" % BASE)
+    await gdb.send(b"qC")
+    await gdb.expect_end()
+    assert "internal error" in stub.reports[0]
+    assert not stub.machine.debug.breakpoints
+    again = stub.connect()
+    assert await again.ask(b"qAttached") == b"1"
 
 
 async def test_half_a_packet_and_goodbye(stub: Stub) -> None:
