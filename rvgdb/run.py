@@ -27,7 +27,7 @@ from rvgdb.settings import RunSettings
 from rvgdb.target import api as target_api
 from rvgdb.target.machine import Region, Target
 from rvgdb.terminal import report
-from rvgdb.tracing import STEPPING, LoggedBus, Observer, TracedMachine, open_log
+from rvgdb.tracing import STEPPING, EventLog, LoggedBus, StepLog, TracedMachine, open_log
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -115,9 +115,10 @@ class Assembly:
             return machine
         items = self._settings.log_items
         machine.board.bus = LoggedBus(machine.board.bus, items, self._log.write)
+        machine.observe(EventLog(machine.debug, self._log.write), traps="int" in items, code="in_asm" in items)
         if STEPPING.isdisjoint(items):
             return machine
-        return TracedMachine(machine, Observer(machine, items, self._log.write), machine.config.icount.shift)
+        return TracedMachine(machine, StepLog(machine, items, self._log.write), machine.config.icount.shift)
 
     def _flush(self) -> None:
         self._transmitter.flush()

@@ -1,7 +1,7 @@
 """`-d`: what the machine does, as lines in QEMU's form, on stderr or in the file of `-D`.
 
-`guest_errors` and `unimp` cost nothing until something happens. The other items look at every instruction: the machine
-then makes one step at a time, some ten thousand a second, and several harts take turns of one step.
+`guest_errors`, `unimp`, `int` and `in_asm` cost nothing until something happens. `exec` and `cpu` look at every
+instruction: the machine then makes one step at a time, some ten thousand a second, and several harts take turns of one.
 """
 
 from __future__ import annotations
@@ -11,19 +11,16 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, Protocol, TextIO, TypeAlias
 
-from emulator.errors import BusFault, MemoryUnavailable
+from emulator.errors import BusFault
 from emulator.memory.bus import Bus
 from emulator.stops import BudgetSpent, Stop
 from rvgdb.errors import ConsoleError
 from rvgdb.target.api import Clock, Debug, Machine
 
-STEPPING: Final = frozenset({"in_asm", "int", "exec", "cpu"})
+STEPPING: Final = frozenset({"exec", "cpu"})
 """Items that need to see every instruction."""
 
 INTERRUPT: Final = 1 << 63
-MIE: Final = 1 << 3
-SIE: Final = 1 << 1
-MACHINE: Final = 3
 
 NANOSECONDS_PER_TICK: Final = 100
 
@@ -122,81 +119,65 @@ def trap_line(hart: int, *, cause: int, epc: int, tval: int) -> str:
     )
 
 
-class Observer:
-    """Sees a hart before and after a step and writes the lines for it."""
+class EventLog:
+    """Writes lines for what happens inside a run: traps, and code when it is first executed.
+
+    Implements `emulator.machine.Observer`.
+    """
+
+    def __init__(self, debug: Debug, sink: Sink) -> None:
+        self._debug = debug
+        self._sink = sink
+        self._expected = -1
+
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """A line of `int`."""
+        self._sink(trap_line(hart, cause=cause, epc=pc, tval=tval))
+
+    def code_decoded(self, hart: int, address: int) -> None:
+        """A line of `in_asm`; a new block begins where code does not follow what was shown last."""
+        if address != self._expected:
+            self._sink("----------------\nIN:\n")
+        for start, code, text in self._debug.disassemble(hart, address, 1):
+            self._expected = start + len(code)
+            digits = f"{int.from_bytes(code, 'little'):0{2 * len(code)}x}"
+            self._sink(f"0x{start:016x}:  {digits:18}{text}\n")
+
+
+class StepLog:
+    """Writes lines for every step: `exec` and `cpu`."""
 
     def __init__(self, machine: Inspectable, items: Collection[str], sink: Sink) -> None:
         self._debug = machine.debug
         self._harts = machine.harts
-        self._shows_code = "in_asm" in items
         self._shows_steps = "exec" in items
         self._shows_registers = "cpu" in items
-        self._shows_traps = "int" in items
         self._sink = sink
-        self._seen: set[int] = set()
-        self._expected = -1
-        self._before: list[tuple[int, int, int, int]] = []
 
     def before(self) -> None:
         """A step is about to be made."""
-        self._before.clear()
         for index, hart in enumerate(self._harts):
             pc = hart.get("pc")
-            if self._shows_code and pc not in self._seen:
-                self._show(index, pc)
             if self._shows_steps:
                 self._sink(f"Trace {index}: {pc:016x}\n")
             if self._shows_registers:
                 values = " ".join(f"x{number}={self._debug.read_x(index, number):x}" for number in range(1, 32))
                 self._sink(f"hart {index} pc={pc:016x} priv={hart.get('priv')} {values}\n")
-            if self._shows_traps:
-                self._before.append((pc, hart.get("priv"), hart.get("mstatus"), hart.get("trapped")))
-
-    def _show(self, hart: int, pc: int) -> None:
-        self._seen.add(pc)
-        if pc != self._expected:
-            self._sink("----------------\nIN:\n")
-        try:
-            rows = self._debug.disassemble(hart, pc, 1)
-        except MemoryUnavailable:
-            return
-        for address, code, text in rows:
-            self._expected = address + len(code)
-            digits = f"{int.from_bytes(code, 'little'):0{2 * len(code)}x}"
-            self._sink(f"0x{address:016x}:  {digits:18}{text}\n")
-
-    def after(self) -> None:
-        """The step was made: was a trap taken?
-
-        An exception is counted by the hart. An interrupt shows in the exception pc and in the global enable bit, or in
-        the privilege, that it leaves behind.
-        """
-        if not self._shows_traps:
-            return
-        for index, (hart, (pc, priv, mstatus, trapped)) in enumerate(zip(self._harts, self._before, strict=True)):
-            now = hart.get("mstatus")
-            for level, enable, letter in ((MACHINE, MIE, "m"), (1, SIE, "s")):
-                cause, epc = hart.get(f"{letter}cause"), hart.get(f"{letter}epc")
-                entered = hart.get("priv") == level and epc == pc
-                counted = hart.get("trapped") != trapped and not cause & INTERRUPT
-                taken = bool(cause & INTERRUPT) and (priv < level or bool(mstatus & ~now & enable))
-                if entered and (counted or taken):
-                    self._sink(trap_line(index, cause=cause, epc=epc, tval=hart.get(f"{letter}tval")))
 
 
 class TracedMachine:
-    """A machine that an observer watches step by step; implements `rvgdb.target.api.Machine`.
+    """A machine that is logged step by step; implements `rvgdb.target.api.Machine`.
 
     Args:
         machine: The machine.
-        observer: Sees every step.
+        log: Sees every step.
         shift: A step takes 2**shift nanoseconds.
     """
 
-    def __init__(self, machine: Inspectable, observer: Observer, shift: int) -> None:
+    def __init__(self, machine: Inspectable, log: StepLog, shift: int) -> None:
         self._machine = machine
         self._shift = shift
-        self._observer = observer
+        self._log = log
         self.debug: Debug = machine.debug
         self.clock: Clock = machine.clock
         self.harts: Sequence[object] = machine.harts
@@ -210,9 +191,8 @@ class TracedMachine:
                 stop = self._machine.run(asleep, only=frozenset())
                 left -= asleep
             else:
-                self._observer.before()
+                self._log.before()
                 stop = self._machine.run(1, only=only)
-                self._observer.after()
                 left -= 1
             if not isinstance(stop, BudgetSpent):
                 return stop
@@ -228,10 +208,8 @@ class TracedMachine:
 
     def step(self, hart: int) -> Stop:
         """As of the machine."""
-        self._observer.before()
-        stop = self._machine.step(hart)
-        self._observer.after()
-        return stop
+        self._log.before()
+        return self._machine.step(hart)
 
     def interrupt(self) -> None:
         """As of the machine."""
