@@ -52,5 +52,6 @@ async def test_step_of_one_hart(two_harts: Session) -> None:
     stop = await two_harts.gdb.stepi(3)
     assert stop.thread == 2
     first, second = (thread.frame for thread in await two_harts.gdb.threads())
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert (first.address, second.address) == (0x1000, 0x100C)

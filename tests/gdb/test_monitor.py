@@ -8,7 +8,8 @@ from tests.gdb.conftest import Session
 async def test_monitor_help(session: Session) -> None:
     """`monitor help` names the commands, `info registers` among them or the group that it is in."""
     text = await session.gdb.monitor("help")
-    assert "info" in text and "help" in text
+    assert "info" in text
+    assert "help" in text
 
 
 async def test_monitor_info_registers(session: Session) -> None:
