@@ -11,13 +11,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart import csrs
+from emulator.isa.rows import FENCE
 from emulator.isa.table import BY_NAME, decode, encode, instruction_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.isa.rows import Row
-    from emulator.isa.table import Instruction
+    from emulator.isa.rows import FENCE
+from emulator.isa.table import Instruction
 
 REGISTERS: Final = (
     "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6".split()
@@ -66,7 +68,7 @@ def disassemble(word: int, address: int = 0) -> str:
     if found is None:
         length = instruction_length(word)
         return f".{length}byte {word & (1 << 8 * length) - 1:#x}"
-    if found.row.name == "fence" and found.imm == _TSO:
+    if found.row.format is FENCE and found.imm == _TSO:
         return "fence.tso"
     operands = re.sub(r"\{(\w+)\}", lambda field: _FIELDS[field[1]](found, address), found.row.format.syntax)
     return f"{found.row.name}{_ORDERS[found.aqrl]} {operands}".rstrip()
