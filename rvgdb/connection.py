@@ -78,8 +78,9 @@ class Connection:
         if not self._session.wants_data and self._client.in_flight:
             self._delivered = trio.Event()
             await self._delivered.wait()
-        self._session.receive_data(await self._wire.receive(eager=self._chatting))
+        data = self._wire.poll() if self._chatting else None
         self._chatting = False
+        self._session.receive_data(await self._wire.receive() if data is None else data)
         if _log.isEnabledFor(logging.INFO):
             for fault in self._session.take_faults():
                 _log.info("the debugger broke the protocol: %s", fault)
@@ -91,9 +92,14 @@ class Connection:
         client.peer = self._session.peer
         answer = dispatch(client, request)
         if answer is not None:
-            replies = answer if isinstance(answer, tuple) else (answer,)
-            await self._wire.send(b"".join([self._session.send(reply) for reply in replies]))
+            if isinstance(answer, tuple):
+                data = b"".join([self._session.send(reply) for reply in answer])
+            else:
+                data = self._session.send(answer)
             self._chatting = True
+            rest = self._wire.send_now(data)
+            if rest:
+                await self._wire.send(rest)
 
     async def _take_over(self) -> None:
         """Halt the guest: a debugger expects it halted whenever it asks something."""

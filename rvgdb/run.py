@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -44,6 +45,7 @@ def run(settings: RunSettings) -> int:
     if settings.dump_dtb is not None:
         _dump(machine, settings.dump_dtb)
         return 0
+    gc.freeze()  # what exists now stays; collections need not look at it again
     return trio.run(Assembly(settings, machine, transmitter).run)
 
 

@@ -171,6 +171,8 @@ class CompiledEngine:
         hart = self._blocks.harts[0].address
         for page in range(offset >> PAGE_SHIFT, (offset + length + PAGE - 1) >> PAGE_SHIFT):
             mask = self._line_masks[page]
+            if not mask:
+                continue
             for line in range(64):
                 start = (page << PAGE_SHIFT) + (line << 6)
                 if mask >> line & 1 and start < offset + length and start + 64 > offset:
