@@ -7,7 +7,8 @@ skipped. An instruction is in the assembler's syntax with jump distances as targ
 Before and after: `x5=`, `a0=` (registers), `mem[ADDRESS]:SIZE=` (RAM or device), `csr.NAME=`, `priv=`, `waiting=`.
 Before only: `cpu=` (as `-cpu`), `pc=` (where the code is put).
 After only: `pc=` (an address, or `+8` from the first instruction), `trap=CAUSE` (taken to M-mode) or `strap=CAUSE` (to
-S-mode) with `tval=` (0 unless given). A trap's pc is the last instruction's.
+S-mode) with `tval=` (0 unless given). An exception's pc is the last instruction's, an
+interrupt's is what follows it.
 
 What a line does not name must not have changed: registers, memory, CSRs, privilege; the pc goes on behind the last
 instruction. Of a trap the line need not name what every trap does.
@@ -213,7 +214,9 @@ def expected(case: Case, before: Snapshot) -> Snapshot:
     for kind, text in case.after.items():
         if kind in ("trap", "strap"):
             tval = int(case.after.get("tval", "0"), 0) & MASK64
-            values |= trapped(values, int(text, 0), start + sum(lengths[:-1]), tval, to_s=kind == "strap")
+            cause = int(text, 0)
+            pc = start + sum(lengths if cause >> 63 else lengths[:-1])
+            values |= trapped(values, cause, pc, tval, to_s=kind == "strap")
     for name, text in case.after.items():
         if name in OUTCOMES:
             continue
@@ -221,6 +224,8 @@ def expected(case: Case, before: Snapshot) -> Snapshot:
             at, size = int(match["address"], 0) - RAM_BASE, int(match["size"])
             if at >= 0:
                 ram[at : at + size] = (int(text, 0) & (1 << 8 * size) - 1).to_bytes(size, "little")
+            continue
+        if name.removeprefix("csr.") in COUNTERS:
             continue
         value = (start if name == "pc" and text[0] in "+-" else 0) + int(text, 0)
         values[f"x{_NUMBERS[name]}" if name in _NUMBERS else name] = value & MASK64
