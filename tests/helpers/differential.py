@@ -129,7 +129,7 @@ class Comparison:
         return steps
 
     def _fill(self, row: Row) -> None:
-        self._protects = "{csr}" in row.format.syntax and self.random.random() < 0.2
+        self._protects = "{csr}" in row.format.syntax and self.random.random() < 0.1
         code = b"".join(
             self.random_encoding(row).to_bytes(row.length, "little") for _ in range(CODE_SIZE // row.length)
         )
@@ -160,7 +160,7 @@ class Comparison:
             reach = min(1 << part.bits - 1, CODE_SIZE)
             return pick.randrange(-reach, reach, 2)
         if part.role == "rd":
-            return pick.choice(SHORT_DESTINATIONS if part.bias else DESTINATIONS)
+            return pick.choice(SHORT_DESTINATIONS if part.bias else DESTINATIONS[part.nonzero :])
         if part.role == "rs1" and "({rs1})" in row.format.syntax and pick.random() < 0.9:
             return pick.choice(SHORT_BASES if part.bias else BASES)
         return None
@@ -222,9 +222,9 @@ class Comparison:
         if pick.random() < 0.5:  # jumps through registers that lead somewhere
             state[_INDEX["x"] + pick.randrange(1, 32)] = CODE + 2 * pick.randrange(CODE_SIZE // 2)
         chance = pick.random()
-        self._oracle.open = chance < 0.85 and not self._protects
-        if chance < 0.97:  # all memory to every mode; the first entry is the quickest to ask
-            entry = 0 if chance < 0.94 else pick.randrange(16)
+        self._oracle.open = chance < 0.93 and not self._protects
+        if chance < 0.99:  # all memory to every mode; the first entry is the quickest to ask
+            entry = 0 if chance < 0.98 else pick.randrange(16)
             state[_INDEX["pmpcfg"] + entry] = 0x1F
             state[_INDEX["pmpaddr"] + entry] = _ALL_MEMORY
         for rig in self.rigs:
