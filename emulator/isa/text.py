@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.isa.rows import Row
-    from emulator.isa.rows import FENCE
-from emulator.isa.table import Instruction
+    from emulator.isa.table import Instruction
 
 REGISTERS: Final = (
     "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6".split()
@@ -83,10 +82,12 @@ def _csr_number(text: str) -> int:
     return row.number if row else _number(text)
 
 
+_FENCE_SETS: Final = {_fence_set(bits): bits for bits in range(16)}
+
+
 def _parse_order(text: str) -> int:
     before, _, after = text.partition(",")
-    bits = {"i": 8, "o": 4, "r": 2, "w": 1}
-    return sum(bits[letter] for letter in before) << 4 | sum(bits[letter] for letter in after)
+    return _FENCE_SETS[before] << 4 | _FENCE_SETS[after]
 
 
 def _parse_upper(text: str) -> int:
@@ -133,11 +134,13 @@ def assemble(line: str) -> int:
     match = _syntax(row).fullmatch(rest.replace(" ", ""))
     if match is None:
         raise ValueError(f"'{line}' does not fit {name} {row.format.syntax}")
+    if aqrl and all(part.role != "aqrl" for part in row.format.operands):
+        raise ValueError(f"{name} has no ordering bits")
     values = {"aqrl": aqrl}
     try:
         for field, text in match.groupdict().items():
             role, parse = _PARSERS[field]
             values[role] = parse(text)
     except KeyError as error:
-        raise ValueError(f"'{line}': {error.args[0]} is not a register") from None
+        raise ValueError(f"'{line}': there is no operand '{error.args[0]}'") from None
     return encode(row, values)

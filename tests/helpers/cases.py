@@ -196,7 +196,8 @@ class Bench:
             if address >= RAM_BASE:
                 return int.from_bytes(self.rig.read(address, size), "little")
             return self.rig.load(0, address, size)
-        return csrs.BY_NAME[name.removeprefix("csr.")].read(self._domain)
+        value: int = csrs.BY_NAME[name.removeprefix("csr.")].read(self._domain)
+        return value
 
     def _store(self, address: int, size: int, value: int) -> None:
         if address < RAM_BASE:
@@ -235,14 +236,11 @@ def expected(case: Case, before: Snapshot) -> Snapshot:
 def trapped(values: dict[str, int], cause: int, pc: int, tval: int, *, to_s: bool) -> dict[str, int]:
     """What every trap changes (manual volume II, "Privilege and Global Interrupt-Enable Stack in mstatus")."""
     level, enable, previous = ("s", 1, 5) if to_s else ("m", 3, 7)
-    status = values["csr.mstatus"]
-    saved = (status >> enable & 1) << previous
-    if to_s:
-        status = status & ~(1 << 8) | (values["priv"] & 1) << 8
-    else:
-        status = status & ~(3 << 11) | values["priv"] << 11
+    before = values["csr.mstatus"] & ~(1 << 8 if to_s else 3 << 11)
+    mode = (values["priv"] & 1) << 8 if to_s else values["priv"] << 11
+    saved = (before >> enable & 1) << previous
     return {
-        "csr.mstatus": status & ~(1 << enable) & ~(1 << previous) | saved,
+        "csr.mstatus": before & ~(1 << enable) & ~(1 << previous) | mode | saved,
         f"csr.{level}cause": cause,
         f"csr.{level}epc": pc,
         f"csr.{level}tval": tval,

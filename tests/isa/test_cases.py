@@ -87,7 +87,9 @@ def _declared(path: Path) -> set[str]:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if makers.fullmatch(name):
-                found |= {arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+                found |= {
+                    arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+                }
     return found
 
 
@@ -106,6 +108,9 @@ def test_no_code_asks_for_a_mnemonic() -> None:
 def _names_instruction(comparison: ast.Compare) -> bool:
     sides = [comparison.left, *comparison.comparators]
     constants = {
-        part.value for side in sides for part in ast.walk(side) if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        part.value
+        for side in sides
+        for part in ast.walk(side)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
     }
     return bool(constants & BY_NAME.keys())
