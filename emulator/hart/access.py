@@ -67,7 +67,7 @@ def check_fetch(d: Domain, physical: Value, address: Value) -> None:
         d.trap(Cause.FETCH_ACCESS, address)
 
 
-def _locate(d: Domain, address: Value, size: int, kind: int) -> Value:
+def _locate(d: Domain, address: Value, size: Value, kind: int) -> Value:
     """Translate and check an access that lies in one page; returns its physical address."""
     physical = d.call(translate_data, address, kind)
     d.put("trap_tval", address)
@@ -99,8 +99,9 @@ def _writer(size: int) -> Routine:
     def body(d: Domain, address: Value, value: Value) -> None:
         d.watch(address, size, STORE)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
-            _locate(d, address, 1, STORE)  # both pages answer before a byte is written
-            _locate(d, d.add(address, size - 1), 1, STORE)
+            first = d.sub(PAGE + 1, d.and_(address, PAGE))
+            _locate(d, address, first, STORE)  # both pages answer before a byte is written
+            _locate(d, d.add(address, first), d.sub(size, first), STORE)
             for at in range(size):
                 d.call(WRITE[1], d.add(address, at), d.lshr(value, 8 * at))
             d.ret(0)
