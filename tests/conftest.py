@@ -13,7 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--differential",
         type=int,
-        default=100_000,
+        default=10_000,
         metavar="COUNT",
         help="how many instructions of every row both engines are compared on",
     )
