@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -35,13 +36,22 @@ class Connection:
         session: A fresh protocol session.
         client: A fresh state for the handlers.
         on_disconnect: What happens to the guest when the debugger vanishes.
+        report: Prints a line for the user.
     """
 
-    def __init__(self, wire: Wire, session: Session, client: Client, on_disconnect: OnDisconnect) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        session: Session,
+        client: Client,
+        on_disconnect: OnDisconnect,
+        report: Callable[[str], None],
+    ) -> None:
         self._wire = wire
         self._session = session
         self._client = client
         self._on_disconnect = on_disconnect
+        self._report = report
         self._attached = False
         self._chatting = False
         """An answer was just sent: debuggers ask the next question at once."""
@@ -53,6 +63,9 @@ class Connection:
             await self._converse()
         except WireBroken as error:
             _log.info("the debugger is gone: %s", error)
+        except Exception as error:  # noqa: BLE001 - a mistake in here must cost a debugger and not the guest
+            _log.debug("internal error", exc_info=True)
+            self._report(f"internal error, the debugger was disconnected and the guest lives on: {error!r}")
         if self._attached:
             await self._leave()
 
@@ -78,8 +91,9 @@ class Connection:
         if not self._session.wants_data and self._client.in_flight:
             self._delivered = trio.Event()
             await self._delivered.wait()
-        self._session.receive_data(await self._wire.receive(eager=self._chatting))
+        data = self._wire.poll() if self._chatting else None
         self._chatting = False
+        self._session.receive_data(await self._wire.receive() if data is None else data)
         if _log.isEnabledFor(logging.INFO):
             for fault in self._session.take_faults():
                 _log.info("the debugger broke the protocol: %s", fault)
@@ -91,9 +105,14 @@ class Connection:
         client.peer = self._session.peer
         answer = dispatch(client, request)
         if answer is not None:
-            replies = answer if isinstance(answer, tuple) else (answer,)
-            await self._wire.send(b"".join([self._session.send(reply) for reply in replies]))
+            if isinstance(answer, tuple):
+                data = b"".join([self._session.send(reply) for reply in answer])
+            else:
+                data = self._session.send(answer)
             self._chatting = True
+            rest = self._wire.send_now(data)
+            if rest:
+                await self._wire.send(rest)
 
     async def _take_over(self) -> None:
         """Halt the guest: a debugger expects it halted whenever it asks something."""

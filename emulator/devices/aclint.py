@@ -80,6 +80,11 @@ class Mtimer:
         self._clock = clock
         self._lines = lines
 
+    @property
+    def offset(self) -> int:
+        """What a guest's write to `mtime` has added to the clock, in ticks; may be negative."""
+        return self._offset
+
     def now(self) -> int:
         """`mtime` as the guest sees it: the clock plus what a guest's write to `mtime` has added."""
         return (self._clock.now() + self._offset) & _MASK64

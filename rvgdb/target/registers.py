@@ -5,6 +5,7 @@ x0-x31 are 0-31, pc is 32, 33-64 are kept for f0-f31, the privilege is 65, CSR n
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import quoteattr
@@ -19,6 +20,8 @@ FIRST_CSR: Final = 66
 SIZE: Final = 8
 GENERAL: Final = PC + 1
 """Registers in `g`: x0 to x31 and pc."""
+
+_GENERAL: Final = struct.Struct(f"<{GENERAL}Q")
 
 _ABI_NAMES: Final = """
     zero ra sp gp tp t0 t1 t2 fp s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6
@@ -44,7 +47,7 @@ class RegisterFile:
         debug = self._debug
         values = [debug.read_x(hart, index) for index in range(32)]
         values.append(debug.read_pc(hart))
-        return b"".join([value.to_bytes(SIZE, "little") for value in values])
+        return _GENERAL.pack(*values)
 
     def write_general(self, hart: int, data: bytes) -> None:
         """Set x0 to x31 and pc.
