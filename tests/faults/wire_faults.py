@@ -21,8 +21,8 @@ SEED: Final = 20261123
 
 HTTP: Final = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 200\r\n\r\n"
 
-# Inputs with which QEMU's stub dies, reads beyond its buffers, executes something or does not answer at all. Each one must
-# get an error here: (packet, what the reply begins with).
+# Inputs with which QEMU's stub dies, reads beyond its buffers or does not answer at all, and their relatives. Each one
+# must be answered here: (packet, what the reply begins with).
 MALFORMED: Final = (
     (b"D;5", b"E"),
     (b"D;ffffffff", b"E"),
@@ -79,12 +79,11 @@ MALFORMED: Final = (
 # A payload that starts with one of these ends the guest, the session or the emulator, as it should.
 ENDINGS: Final = (b"k", b"vKill", b"D", b"R", b"r", b"vRun", b"qRcmd", b"QStartNoAckMode")
 
-PREFIXES: Final = (
-    *(b"?", b"g", b"G", b"p", b"P", b"m", b"M", b"X", b"x", b"c", b"s", b"C", b"S", b"H", b"T", b"Z0,", b"Z1,", b"Z2,"),
-    *(b"Z3,", b"Z4,", b"z0,", b"z2,", b"vCont", b"vCont;", b"vCont;c:", b"vCont;s:p1.", b"vCont;r", b"vCont?", b"vFile:"),
-    *(b"qSupported:", b"qXfer:features:read:", b"qXfer:threads:read:", b"qXfer:memory-map:read:", b"qSearch:memory:"),
-    *(b"qCRC:", b"qC", b"qfThreadInfo", b"qsThreadInfo", b"qThreadExtraInfo,", b"qAttached", b"qqemu.", b"Qqemu.sstep="),
-    *(b"Qqemu.PhyMemMode:", b"qOffsets", b"qSymbol::", b"vMustReplyEmpty", b"QNonStop:", b"!", b"vAttach;"),
+PREFIXES: Final = tuple(
+    b"? g G p P m M X x c s C S H T Z0, Z1, Z2, Z3, Z4, z0, z2, vCont vCont; vCont;c: vCont;s:p1. vCont;r vCont? "
+    b"vFile: vAttach; vMustReplyEmpty ! qSupported: qXfer:features:read: qXfer:threads:read: qXfer:memory-map:read: "
+    b"qSearch:memory: qCRC: qC qfThreadInfo qsThreadInfo qThreadExtraInfo, qAttached qqemu. Qqemu.sstep= "
+    b"Qqemu.PhyMemMode: qOffsets qSymbol:: QNonStop:".split()
 )
 ARGUMENTS: Final = b"0123456789abcdef,;:=-.+p80000000"
 
@@ -243,7 +242,7 @@ async def leave_while_running(address: str) -> None:
 
 
 async def second_debugger(address: str) -> None:
-    """A second client is told why it is refused, while the guest is halted and while it runs; the first notices nothing."""
+    """A second client is told why it is refused, the guest halted or running; the first one notices nothing."""
     async with open_served(address) as first:
         await second_debugger_is_refused(address)
         assert await first.answers()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from rvgdb.sessions import StopReason
+from contextlib import suppress
+
+import pytest
+
+from rvgdb.sessions import CommandFailed, StopReason
 from rvgdb.sessions.inspecting import GENERAL
 from tests.gdb.conftest import Session
 
@@ -102,7 +106,21 @@ async def test_csr_write_takes_effect(session: Session) -> None:
 
 
 async def test_csr_is_warl(session: Session) -> None:
-    """A field that takes only legal values keeps one: the modes of satp that the manual reserves are refused."""
+    """A field that takes only legal values keeps one: satp does not take a mode that the manual reserves.
+
+    Whether GDB is told of the refusal is the stub's choice.
+    """
     before = await session.gdb.register("satp")
-    await session.gdb.set_var("$satp", 3 << 60)
+    with suppress(CommandFailed):
+        await session.gdb.set_var("$satp", 3 << 60)
+    await session.gdb.stepi()
     assert await session.gdb.register("satp") == before
+
+
+@pytest.mark.unlike_qemu("it says OK and changes nothing")
+async def test_read_only_csr(session: Session) -> None:
+    """Writing a read-only CSR is an error, and the session goes on."""
+    with pytest.raises(CommandFailed, match="mhartid"):
+        await session.gdb.set_var("$mhartid", 7)
+    await session.gdb.stepi()
+    assert await session.gdb.register("mhartid") == 0

@@ -221,6 +221,8 @@ async def gone(stub: Stub) -> None:
 
 async def test_a_packet_while_the_guest_runs(stub: Stub, gdb: RspClient) -> None:
     """It stops the guest, and after the stop it is answered without a further byte from the debugger."""
+    assert await gdb.ask(b"QStartNoAckMode") == b"OK"
+    gdb.acknowledges = False
     await stub.run_busily(gdb)
     assert (await gdb.ask(b"qC")).startswith(b"T02")
     assert (await gdb.reply()).startswith(b"QC")
