@@ -88,6 +88,7 @@ class Connection:
                 session.receive_data(self._receive_at_once() or await self._receive())
             elif isinstance(event, Interrupt):
                 self._client.runner.request_halt()
+                await self._delivery()  # what interrupted may be a packet, which is the next event after the stop
             else:
                 await self._say_last_words(event)
                 return
@@ -119,13 +120,18 @@ class Connection:
         self._unsent = b""
         if waiting:
             await self._wire.send(waiting)
-        if not self._session.wants_data and self._client.in_flight:
-            self._delivered = trio.Event()
-            await self._delivered.wait()
+        if not self._session.wants_data:
+            await self._delivery()
         if _log.isEnabledFor(logging.INFO):
             for fault in self._session.take_faults():
                 _log.info("the debugger broke the protocol: %s", fault)
         return await self._wire.receive()
+
+    async def _delivery(self) -> None:
+        """Wait until the debugger has been told of the stop that it waits for; at once when it waits for none."""
+        if self._client.in_flight:
+            self._delivered = trio.Event()
+            await self._delivered.wait()
 
     async def _take_over(self) -> None:
         """Halt the guest: a debugger expects it halted whenever it asks something."""
