@@ -68,24 +68,8 @@ class VirtBoard:
         self.finisher = Finisher(request)
         self.mswi = Mswi(config.harts, lines)
         self.mtimer = Mtimer(config.harts, clock, lines)
-        self.htif: Htif | None = None
-        if self.plan.tohost is not None:
-            self.htif = Htif(
-                ram,
-                RAM_BASE,
-                address=self.plan.tohost,
-                fromhost=self.plan.fromhost,
-                request=request,
-                transmit=transmit,
-            )
-        self.bus = Bus()
-        self.bus.attach(ROM.base, Rom(rom))
-        self.bus.attach(TEST.base, self.finisher)
-        self.bus.attach(RTC.base, self.rtc)
-        self.bus.attach(CLINT.base, self.mswi)
-        self.bus.attach(CLINT.base + MTIMER_OFFSET, self.mtimer)
-        self.bus.attach(PLIC.base, self.plic)
-        self.bus.attach(UART.base, self.uart)
+        self.htif = self._make_htif(request, transmit)
+        self.bus = self._make_bus()
         self.reset()
 
     @property
@@ -114,3 +98,26 @@ class VirtBoard:
         if self.htif is not None:
             self.htif.reset()
         self.bus.reset()
+
+    def _make_htif(self, request: Callable[[Stop], None], transmit: Callable[[bytes], None]) -> Htif | None:
+        if self.plan.tohost is None:
+            return None
+        return Htif(
+            self._ram,
+            RAM_BASE,
+            address=self.plan.tohost,
+            fromhost=self.plan.fromhost,
+            request=request,
+            transmit=transmit,
+        )
+
+    def _make_bus(self) -> Bus:
+        bus = Bus()
+        bus.attach(ROM.base, Rom(self._rom))
+        bus.attach(TEST.base, self.finisher)
+        bus.attach(RTC.base, self.rtc)
+        bus.attach(CLINT.base, self.mswi)
+        bus.attach(CLINT.base + MTIMER_OFFSET, self.mtimer)
+        bus.attach(PLIC.base, self.plic)
+        bus.attach(UART.base, self.uart)
+        return bus

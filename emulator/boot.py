@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from emulator.config import MEBIBYTE, LoadFile, MachineConfig, StartHart, WriteValue
@@ -185,6 +185,7 @@ class _Planner:
                     assert_never(item)
 
     def _place_image(self, image: Image) -> Image:
+        image = replace(image, segments=tuple(segment.from_address(RAM_BASE) for segment in image.segments))
         for segment in image.segments:
             self._place(Piece(str(image.path), segment.address, segment.data, segment.size))
         self._images.append(image)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,16 +32,28 @@ class Segment:
         address: Physical address of the first byte.
         data: Bytes from the file.
         size: Bytes in memory; what exceeds `data` is zero.
+        headers: Bytes at the start that are the ELF's own headers, which no program needs in memory.
     """
 
     address: int
     data: memoryview
     size: int
+    headers: int = 0
 
     @property
     def end(self) -> int:
         """The address behind the last byte."""
         return self.address + self.size
+
+    def from_address(self, floor: int) -> Segment:
+        """The segment without what lies below `floor`, if that is nothing but the ELF's headers and padding.
+
+        A linker that is told only where the code goes puts the headers into the page before it.
+        """
+        below = floor - self.address
+        if not 0 < self.headers <= below < self.size or any(self.data[self.headers : below]):
+            return self
+        return Segment(floor, self.data[below:], self.size - below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +139,9 @@ def parse_elf(path: Path, content: bytes) -> Image:
     ]
     if not programs:
         raise LoadError(f"{path}: the ELF has no segment to load")
-    segments = sorted((_segment(path, content, program) for program in programs), key=lambda piece: piece.address)
+    headers = header["e_phoff"] + header["e_phnum"] * header["e_phentsize"]
+    pieces = (_segment(path, content, program, headers) for program in programs)
+    segments = sorted(pieces, key=lambda piece: piece.address)
     for before, after in pairwise(segments):
         if before.end > after.address:
             raise LoadError(
@@ -169,7 +184,7 @@ def _header(path: Path, content: bytes) -> tuple[ELFStructs, Any]:
     structs = _structs()
     if len(content) < structs.Elf_Ehdr.sizeof():
         raise LoadError(f"{path}: truncated: {len(content)} bytes are less than an ELF header")
-    header = structs.Elf_Ehdr.parse(content)
+    header = _parse(path, structs.Elf_Ehdr, content[: structs.Elf_Ehdr.sizeof()])
     if header["e_ident"]["EI_CLASS"] != "ELFCLASS64":
         raise LoadError(f"{path}: is not a 64-bit ELF; this machine is RV64 only")
     if header["e_ident"]["EI_DATA"] != "ELFDATA2LSB":
@@ -195,10 +210,21 @@ def _table(path: Path, content: bytes, layout: Any, header: Any, name: str, pref
     for at in range(start, start + count * step, step or 1):
         if at + size > len(content):
             raise LoadError(f"{path}: truncated: the ELF's {name} headers lie beyond its end")
-        yield layout.parse(content[at : at + size])
+        yield _parse(path, layout, content[at : at + size])
 
 
-def _segment(path: Path, content: bytes, program: Any) -> Segment:
+def _parse(path: Path, layout: Any, data: bytes) -> Any:
+    """One structure, `data` being exactly its bytes."""
+    from elftools.common.exceptions import ELFParseError
+    from elftools.common.utils import struct_parse
+
+    try:
+        return struct_parse(layout, BytesIO(data))
+    except ELFParseError as error:
+        raise LoadError(f"{path}: the ELF is damaged: {error}") from None
+
+
+def _segment(path: Path, content: bytes, program: Any, headers: int) -> Segment:
     start, size = program["p_offset"], program["p_filesz"]
     if start + size > len(content):
         raise LoadError(
@@ -206,7 +232,8 @@ def _segment(path: Path, content: bytes, program: Any) -> Segment:
         )
     if size > program["p_memsz"]:
         raise LoadError(f"{path}: the ELF is damaged: a segment is larger in the file than in memory")
-    return Segment(program["p_paddr"], memoryview(content)[start : start + size], program["p_memsz"])
+    data = memoryview(content)[start : start + size]
+    return Segment(program["p_paddr"], data, program["p_memsz"], headers if start == 0 and headers <= size else 0)
 
 
 def _physical_entry(entry: int, programs: list[Any]) -> int:

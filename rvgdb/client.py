@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeAlias
 
 from protocol.features import Peer
@@ -60,6 +61,7 @@ class Client:
         return thread.thread - 1
 
 
+@cache
 def thread_of(hart: int) -> ThreadId:
     """The thread id of a hart."""
     return ThreadId(hart + 1, PROCESS)

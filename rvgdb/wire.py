@@ -11,10 +11,13 @@ import trio
 
 CHUNK: Final = 1 << 16
 
+SHORT: Final = 1 << 12
+"""What a packet that is waited for actively usually fits in."""
+
 EAGER_SECONDS: Final = 100e-6
 """How long to look for a debugger's next packet before going to sleep: about what waking up would cost."""
 
-LONGEST_STREAK: Final = 64
+LONGEST_STREAK: Final = 256
 """Packets in a row that are received without giving other tasks a turn."""
 
 
@@ -25,16 +28,24 @@ class WireBroken(Exception):
 class Wire(Protocol):
     """A stream of bytes to one peer. Any task may send; one reads."""
 
-    async def receive(self, *, eager: bool = False) -> bytes:
-        """Wait for bytes; empty at the end, which also stands for a broken stream.
+    def poll(self) -> bytes | None:
+        """Look for bytes from a peer that should write within microseconds, without a turn for other tasks.
 
-        Args:
-            eager: Expect the peer to write within microseconds.
+        Returns:
+            The bytes, empty at the end; None if there are none yet, or others have waited long enough.
         """
         ...
 
+    async def receive(self) -> bytes:
+        """Wait for bytes; empty at the end, which also stands for a broken stream."""
+        ...
+
+    def send_now(self, data: bytes) -> bytes:
+        """Write what can be written without waiting; gives the rest, which goes to `send`. Raises WireBroken."""
+        ...
+
     async def send(self, data: bytes) -> None:
-        """Write everything. Raises WireBroken."""
+        """Write everything, in the order of the calls. Raises WireBroken."""
         ...
 
     async def close(self) -> None:
@@ -59,13 +70,26 @@ class SocketWire:
         self._sending = trio.Lock()
         self._streak = 0
 
-    async def receive(self, *, eager: bool = False) -> bytes:
-        """Wait for bytes; empty at the end."""
-        if eager and self._streak < LONGEST_STREAK:
-            data = self._peek_for_a_moment()
-            if data is not None:
+    def poll(self) -> bytes | None:
+        """Look for bytes for a moment, letting the peer's process run meanwhile."""
+        if self._streak >= LONGEST_STREAK:
+            return None
+        end = time.perf_counter() + EAGER_SECONDS
+        while True:
+            os.sched_yield()
+            try:
+                data = self._socket.recv(SHORT)
+            except BlockingIOError:
+                if time.perf_counter() > end:
+                    return None
+            except OSError:
+                return b""
+            else:
                 self._streak += 1
                 return data
+
+    async def receive(self) -> bytes:
+        """Wait for bytes; empty at the end."""
         self._streak = 0
         while True:
             try:
@@ -76,18 +100,15 @@ class SocketWire:
             except (OSError, trio.ClosedResourceError):
                 return b""
 
-    def _peek_for_a_moment(self) -> bytes | None:
-        """Look for bytes without the scheduler, letting the peer's process run meanwhile; None if none came."""
-        end = time.perf_counter() + EAGER_SECONDS
-        while True:
-            os.sched_yield()
-            try:
-                return self._socket.recv(CHUNK)
-            except BlockingIOError:
-                if time.perf_counter() > end:
-                    return None
-            except OSError:
-                return b""
+    def send_now(self, data: bytes) -> bytes:
+        """Write what the kernel takes.
+
+        Raises:
+            WireBroken: When the peer is gone.
+        """
+        if self._sending.locked():  # others wait already
+            return data
+        return data[self._try_send(data) :]
 
     async def send(self, data: bytes) -> None:
         """Write everything.
@@ -95,11 +116,6 @@ class SocketWire:
         Raises:
             WireBroken: When the peer is gone.
         """
-        if not self._sending.locked():
-            sent = self._try_send(data)
-            if sent == len(data):
-                return
-            data = data[sent:]
         async with self._sending:
             while data:
                 try:
@@ -131,12 +147,20 @@ class StreamWire:
         self._stream = stream
         self._sending = trio.Lock()
 
-    async def receive(self, *, eager: bool = False) -> bytes:
+    def poll(self) -> bytes | None:
+        """A stream has no quicker way than `receive`."""
+        return None
+
+    async def receive(self) -> bytes:
         """Wait for bytes; empty at the end."""
         try:
             return bytes(await self._stream.receive_some(CHUNK))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
+
+    def send_now(self, data: bytes) -> bytes:
+        """A stream takes nothing without waiting."""
+        return data
 
     async def send(self, data: bytes) -> None:
         """Write everything.

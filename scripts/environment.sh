@@ -54,5 +54,7 @@ make_environment() {
     fi
     say "installing rvgdb${extras:+ with its extras $extras} into $venv ..."
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}"
+    # An editable package is not compiled by pip; without this, a read-only or no-bytecode user compiles it at every start.
+    "$venv/bin/python" -m compileall -q emulator protocol rvgdb
     printf '%s\n' "$want" > "$venv/installed-$extras"
 }

@@ -9,6 +9,7 @@ import platform
 import tempfile
 from array import array
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,18 +32,19 @@ def engine_key() -> str:
     for folder in ("engine", "hart", "isa"):
         for path in sorted((package / folder).glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
-    digest.update(_llvmlite_version().encode())
+    digest.update(_llvmlite_version())
     digest.update(_processor().encode())
     return digest.hexdigest()[:32]
 
 
-def _llvmlite_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("llvmlite")
-    except PackageNotFoundError:
-        return "none"
+def _llvmlite_version() -> bytes:
+    """What tells one llvmlite from another, without importing it (which takes as long as all the rest)."""
+    spec = find_spec("llvmlite")
+    for folder in spec.submodule_search_locations or () if spec is not None else ():
+        version = Path(folder) / "_version.py"
+        if version.is_file():
+            return version.read_bytes()
+    return b""
 
 
 def _processor() -> str:

@@ -15,7 +15,7 @@ from emulator.engine.decoding import row_links
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter
 from emulator.engine.layout import IMM, LINE_SHIFT, LONG, NEAR, PAGE, PAGE_SHIFT, RD, RS1, RS2, UNLINKED
 from emulator.engine.runtime import data_entry
-from emulator.hart.access import ATOMIC_PROBE, READ, WRITE, data_privilege
+from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_privilege
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.state import (
     DATA_ENTRY,
@@ -40,6 +40,8 @@ class HandlerEmitter(Emitter):
 
     left = "%bud"
     """Steps left when the handler goes on: one less than `%bud` once its own is counted."""
+    uncounted = "%bud"
+    """Steps left before this handler's own."""
 
     def tail(self, function: str, *, ip: str = "%ip", tlb: str = "%tlb", left: str | None = None) -> None:
         """Tail-call a handler by name or pointer."""
@@ -54,9 +56,10 @@ class HandlerEmitter(Emitter):
 
     def count_step(self) -> None:
         """Leave if no step is left, else take one."""
-        for _ in self.when(self.eq("%bud", 0), UNLIKELY):
+        pair = self.op("call {i64, i1} @llvm.usub.with.overflow.i64(i64 %bud, i64 1)")  # one host instruction
+        for _ in self.when(self.op(f"extractvalue {{i64, i1}} {pair}, 1"), UNLIKELY):
             self.tail("@spent")
-        self.left = self.add("%bud", MASK64)
+        self.left = self.op(f"extractvalue {{i64, i1}} {pair}, 0")
 
     def own_pc(self) -> Value:
         """The pc of the record at `%ip`."""
@@ -91,12 +94,12 @@ class HandlerEmitter(Emitter):
 
     def spill(self) -> None:
         """Tell routines where we are: the step being made is not counted yet."""
-        self.put("budget", "%bud")
+        self.put("budget", self.uncounted)
         self.put_pointer("ip", "%ip")
 
     def give_up(self) -> None:
-        """An instruction could not finish."""
-        self.tail("@trapped", left="%bud")
+        """An instruction could not finish; its step is counted."""
+        self.tail("@trapped")
 
 
 class RowEmitter(HandlerEmitter):
@@ -119,7 +122,7 @@ class RowEmitter(HandlerEmitter):
         self._called = False
         self._spilled = cold is None or row.lift is Lift.CALL
         if cold is None:
-            self.left = self.add("%bud", MASK64)
+            self.uncounted = self.add("%bud", 1)  # the hot twin has counted the step
         else:
             self.count_step()
         if self._spilled:
@@ -258,7 +261,7 @@ class RowEmitter(HandlerEmitter):
         self.put_line(f"br i1 {cond}, label %{good}, label %{bad}, {LIKELY}")
         self.place(bad)
         assert self._cold is not None
-        self.tail(f"@{self._cold}", left="%bud")
+        self.tail(f"@{self._cold}")
         self.place(good)
 
     def _check_line(self, entry: str, address: Value) -> None:
@@ -282,8 +285,7 @@ class RowEmitter(HandlerEmitter):
 
     def amo(self, address: Value, size: int, change: Callable[[Value], Value]) -> Value:
         if self._cold is None:
-            self.call(ATOMIC_PROBE[size], address)
-            old = self.call(READ[size], address)
+            old = self.call(ATOMIC_READ[size], address)
             self.call(WRITE[size], address, change(old))
             return old
         entry, pointer = self._probe(address, size, 0, 8)
@@ -314,9 +316,9 @@ def _touches_memory(row: Row, wanted: Callable[[Routine], None]) -> bool:
     return "@probe" in probe.body()
 
 
-def define(name: str, emitter: HandlerEmitter) -> str:
+def define(name: str, emitter: HandlerEmitter, attributes: str = "#1") -> str:
     """IR of a handler."""
-    return f"define internal void @{name}({PARAMETERS}) #1 {{\n{emitter.body()}\n  unreachable\n}}\n"
+    return f"define internal void @{name}({PARAMETERS}) {attributes} {{\n{emitter.body()}\n  unreachable\n}}\n"
 
 
 def emit_row(row: Row, variant: int, wanted: Callable[[Routine], None]) -> list[str]:
@@ -355,25 +357,25 @@ def _resolve(e: HandlerEmitter) -> None:
 
 def _spent(e: HandlerEmitter) -> None:
     e.put("pc", e.own_pc())
-    e.leave(StopCode.BUDGET)
+    e.leave(StopCode.BUDGET, left="0")
 
 
 def _trapped(e: HandlerEmitter) -> None:
     pc = e.own_pc()
+    uncounted = e.add("%bud", 1)
     for _ in e.when(e.ne(e.get("pending"), Pending.TRAP)):
         e.put("pending", Pending.NONE)
         e.put("pc", pc)
-        e.leave(StopCode.WATCHPOINT)
-    _deliver(e, pc)
+        e.leave(StopCode.WATCHPOINT, left=uncounted)
+    _deliver(e, pc, uncounted, "%bud")
 
 
-def _deliver(e: HandlerEmitter, pc: Value) -> None:
-    """Take the pending exception of the instruction at `pc`; the step is counted."""
+def _deliver(e: HandlerEmitter, pc: Value, before: Value, left: Value) -> None:
+    """Take the pending exception of the instruction at `pc`; steps left `before` it and after it."""
     e.put("pending", Pending.NONE)
-    e.put("budget", "%bud")
+    e.put("budget", before)
     e.call(take_exception, pc, e.get("trap_cause"), e.get("trap_tval"))
-    e.left = e.add("%bud", MASK64)
-    e.tail("@resume")
+    e.tail("@resume", left=left)
 
 
 def _found(e: HandlerEmitter) -> None:
@@ -387,7 +389,7 @@ def _found(e: HandlerEmitter) -> None:
     for _ in e.when(e.eq(pending, Pending.BREAK)):
         e.put("pending", Pending.NONE)
         e.leave(StopCode.BREAKPOINT)
-    _deliver(e, e.get("pc"))
+    _deliver(e, e.get("pc"), "%bud", e.add("%bud", MASK64))
 
 
 def _refetch(e: HandlerEmitter) -> None:
@@ -454,10 +456,12 @@ def emit_special(name: str, build: Callable[[HandlerEmitter], None], wanted: Cal
     """IR of a handler that belongs to no row."""
     emitter = HandlerEmitter(wanted)
     build(emitter)
-    return define(name, emitter)
+    return define(name, emitter, "#0")
 
 
 ENTRY: Final = """
+declare {i64, i1} @llvm.usub.with.overflow.i64(i64, i64)
+
 define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {
   call void @resume(ptr %st, ptr null, ptr null, i64 %budget, ptr %ram)
   ret void

@@ -173,8 +173,10 @@ def _forget_stores(e: RuntimeEmitter) -> None:
 
 def data_entry(e: Emitter, table: str, address: Value) -> str:
     """Pointer to the data TLB entry for an address: page number, folded with the bits that a tag may occupy."""
-    index = e.and_(e.xor(e.lshr(address, PAGE_SHIFT), e.lshr(address, 56)), TLB_ENTRIES - 1)
-    return e.at(table, e.mul(index, DATA_ENTRY))
+    # Both shifts bring their bits to where an index times the entry's size has them.
+    scaled = PAGE_SHIFT - (DATA_ENTRY.bit_length() - 1)
+    folded = e.xor(e.lshr(address, scaled), e.lshr(address, 56 - PAGE_SHIFT + scaled))
+    return e.at(table, e.and_(folded, (TLB_ENTRIES - 1) * DATA_ENTRY))
 
 
 def _fill_data(e: RuntimeEmitter) -> None:

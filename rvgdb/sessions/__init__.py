@@ -12,6 +12,7 @@ from rvgdb.sessions.errors import (
 )
 from rvgdb.sessions.gdb import Gdb, open_gdb
 from rvgdb.sessions.machine import EmulatorProcess, find_qemu, open_emulator, open_qemu, open_rvgdb
+from rvgdb.sessions.process import find_gdb
 from rvgdb.sessions.stops import Frame, Stop, StopReason, Thread
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "StopReason",
     "Thread",
     "UnexpectedStop",
+    "find_gdb",
     "find_qemu",
     "open_emulator",
     "open_gdb",

@@ -127,8 +127,7 @@ class EmulatorProcess:
         assert stream is not None, "open_emulator connects the outputs"
         while chunk := await stream.receive_some(CHUNK):
             take(bytes(chunk))
-            for line in chunk.decode("utf-8", "replace").splitlines():
-                self.transcript.received(line)
+            self.transcript.received_chunk(chunk.decode("utf-8", "replace"))
             self._announce()
         self._open_pipes -= 1
         self._announce()

@@ -111,7 +111,7 @@ def frame_from(fields: Fields) -> Frame:
     return Frame(
         level=number_of(fields, "level") or 0,
         address=number_of(fields, "addr") or 0,
-        function=text_of(fields, "func"),
+        function=None if (function := text_of(fields, "func")) == "??" else function,
         file=text_of(fields, "file"),
         line=number_of(fields, "line"),
     )

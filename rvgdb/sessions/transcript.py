@@ -23,6 +23,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._rest = ""
 
     def sent(self, line: str) -> None:
         """Record a line that was written to the process."""
@@ -32,9 +33,16 @@ class Transcript:
         """Record a line that the process wrote."""
         self._lines.append("< " + line)
 
+    def received_chunk(self, chunk: str) -> None:
+        """Record text that arrives in pieces of any length; a line is kept once it is whole."""
+        *lines, self._rest = (self._rest + chunk).split("\n")
+        for line in lines:
+            self.received(line.rstrip("\r"))
+
     def text(self) -> str:
         """All of it, one line each, long ones cut."""
-        return "\n".join(line if len(line) <= LINE_WIDTH else line[:LINE_WIDTH] + " ..." for line in self._lines)
+        lines = [*self._lines, "< " + self._rest] if self._rest else self._lines
+        return "\n".join(line if len(line) <= LINE_WIDTH else line[:LINE_WIDTH] + " ..." for line in lines)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The virt board: images, device tree, reset vector, wiring."""

@@ -1,0 +1,33 @@
+"""Options of the test run."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the debug sessions run against QEMU, to see that they ask for nothing that is not so; and set the effort."""
+    parser.addoption(
+        "--emulator", choices=("rvgdb", "qemu"), default="rvgdb", help="what the sessions of tests/gdb are run against"
+    )
+    parser.addoption(
+        "--differential",
+        type=int,
+        default=10_000,
+        metavar="COUNT",
+        help="how many instructions of every row both engines are compared on",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of the tests that ask for more than QEMU does."""
+    config.addinivalue_line("markers", "unlike_qemu(reason): skipped with --emulator qemu, which does otherwise")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what QEMU is known to do otherwise, when it is QEMU that is tested."""
+    if config.getoption("--emulator") != "qemu":
+        return
+    for item in items:
+        for mark in item.iter_markers("unlike_qemu"):
+            item.add_marker(pytest.mark.skip(reason=f"QEMU: {mark.args[0]}"))

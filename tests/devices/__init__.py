@@ -1,0 +1,1 @@
+"""Each device alone, with no machine around it."""

@@ -1,0 +1,1 @@
+"""Debug sessions of a real GDB against a real emulator."""
