@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.engine import cache as disk
@@ -75,9 +74,12 @@ class MappedCode:
         return table
 
 
-@cache
+_mapped: list[MappedCode] = []
+"""The code, once it is mapped: all machines of the process share it."""
+
+
 def mapped_code(progress: Callable[[str], None] | None = None) -> MappedCode:
-    """The engine's code: from disk, or compiled now and kept.
+    """The engine's code: mapped before in this process, from disk, or compiled now and kept.
 
     Args:
         progress: Told, in a sentence, when the engine has to be compiled first.
@@ -85,6 +87,13 @@ def mapped_code(progress: Callable[[str], None] | None = None) -> MappedCode:
     Raises:
         EngineError: It cannot be compiled on this host.
     """
+    if not _mapped:
+        _mapped.append(MappedCode(*obtain_code(progress)))
+    return _mapped[0]
+
+
+def obtain_code(progress: Callable[[str], None] | None) -> tuple[Code, Tables]:
+    """The engine from disk, or compiled now and kept; as of `mapped_code`."""
     kept = disk.load()
     if kept is None:
         from emulator.engine.build import compile_text, module_text
@@ -95,7 +104,7 @@ def mapped_code(progress: Callable[[str], None] | None = None) -> MappedCode:
 
         kept = compile_text(module_text()), tables()
         disk.store(*kept)
-    return MappedCode(*kept)
+    return kept
 
 
 def _pointer(table: array[int]) -> int:

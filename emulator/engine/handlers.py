@@ -411,6 +411,10 @@ def _breakpoint(e: HandlerEmitter) -> None:
     e.put("pc", pc)
     for _ in e.when(e.ne(e.call_plain("has_break", f"i64 {pc}", result="i64"), 0)):
         e.leave(StopCode.BREAKPOINT)
+    offset = e.and_(pc, PAGE - 1)
+    for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):
+        e.store_raw("ptr", "@decode", "%ip")  # the breakpoint was removed
+        e.dispatch("%ip")
     e.call_plain("single")
     _found(e)
 
