@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -35,13 +36,22 @@ class Connection:
         session: A fresh protocol session.
         client: A fresh state for the handlers.
         on_disconnect: What happens to the guest when the debugger vanishes.
+        report: Prints a line for the user.
     """
 
-    def __init__(self, wire: Wire, session: Session, client: Client, on_disconnect: OnDisconnect) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        session: Session,
+        client: Client,
+        on_disconnect: OnDisconnect,
+        report: Callable[[str], None],
+    ) -> None:
         self._wire = wire
         self._session = session
         self._client = client
         self._on_disconnect = on_disconnect
+        self._report = report
         self._attached = False
         self._chatting = False
         """An answer was just sent: debuggers ask the next question at once."""
@@ -53,6 +63,9 @@ class Connection:
             await self._converse()
         except WireBroken as error:
             _log.info("the debugger is gone: %s", error)
+        except Exception as error:  # noqa: BLE001 - a mistake in here must cost a debugger and not the guest
+            _log.debug("internal error", exc_info=True)
+            self._report(f"internal error, the debugger was disconnected and the guest lives on: {error!r}")
         if self._attached:
             await self._leave()
 

@@ -202,6 +202,10 @@ class Domain(Ops, Protocol):
         """Write RAM or a device; a store access fault with `trap_tval` where nothing answers."""
         ...
 
+    def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
+        """Tell whoever watches the machine that a trap is being taken."""
+        ...
+
     def in_trap_loop(self) -> None:
         """Stop the run slice: the exception that was just taken repeats itself for ever."""
         ...

@@ -100,6 +100,12 @@ class Rig:
             raise BusFault(physical, size)
         self.device[physical] = value & (1 << 8 * size) - 1
 
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """A trap, when it is observed."""
+
+    def code_decoded(self, hart: int, address: int) -> None:
+        """A first execution, when it is observed."""
+
     def line_written(self, hart: int) -> None:
         """A store to the special line."""
         del hart
