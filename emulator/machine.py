@@ -242,6 +242,7 @@ class Machine:
 
     def _slice(self, hart: HartBlock, length: int) -> Stop | None:
         """Run one hart; returns what stopped it, None if nothing did. `budget0` is then the steps it made."""
+        self.debug.forget_pages()
         hart.put("time_base", self._time)
         self._running = hart
         self._slice_end = self._time + length

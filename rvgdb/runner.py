@@ -52,6 +52,10 @@ LONG_FREE_TURN: Final = 1 << 14
 """As many after a range that takes long: the stepping hart may wait for the others."""
 
 
+GOODBYE_SECONDS: Final = 1.0
+"""How long the end of a run waits for a debugger that does not read that the guest has ended."""
+
+
 class StepMask:
     """Bits of QEMU's `qqemu.sstep`."""
 
@@ -258,7 +262,9 @@ class Runner:
     async def _announce(self, halt: Halt) -> None:
         self._settle(halt)
         if self.listener is not None:
-            await self.listener(halt)
+            patience = GOODBYE_SECONDS if isinstance(halt.cause, GuestExit) else math.inf
+            with trio.move_on_after(patience):
+                await self.listener(halt)
         if isinstance(halt.cause, GuestExit):
             self.end(halt.cause.code)
         elif isinstance(halt.cause, TrapLoop) and self._unattended:

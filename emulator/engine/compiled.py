@@ -216,7 +216,7 @@ class CompiledEngine:
 
     # Called from compiled code: an exception must not pass through it.
 
-    def _fault(self, hart: int, cause: Cause) -> None:
+    def _fault(self, hart: int, cause: int) -> None:
         block = self._blocks.harts[hart]
         block.put("trap_cause", cause)
         block.put("pending", Pending.TRAP)
@@ -230,7 +230,7 @@ class CompiledEngine:
         try:
             return self._hooks.load(hart, physical, size)
         except BusFault:
-            self._fault(hart, Cause.LOAD_ACCESS)
+            self._fault(hart, self._blocks.harts[hart].get("fault_cause"))
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
         return 0

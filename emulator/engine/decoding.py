@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine.layout import LONG, NEAR, PAGE, RD, UNLINKED, VARIANTS
 from emulator.hart.state import Observed
 from emulator.isa.extensions import EXTENSION_BITS
-from emulator.isa.rows import FORMATS, SINK, Operand, Row
+from emulator.isa.rows import FORMATS, JALR, SINK, J, Operand, Row
 from emulator.isa.table import ROWS, decode, specific_first
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ NO_ROW: Final = len(ROWS)
 
 def row_links(row: Row) -> bool:
     """Whether the row writes a return address, so that a form without one is worth having."""
-    return row.target.name in ("jal", "jalr")
+    return row.target.format in (J, JALR)
 
 
 def _row_word(row: Row) -> int:

@@ -14,7 +14,7 @@ from emulator.engine.layout import RAM_BASE
 from emulator.engine.watching import Watch
 from emulator.errors import BusFault
 from emulator.hart import csrs
-from emulator.hart.access import ATOMIC_PROBE, READ, WRITE, check_fetch, translate_fetch
+from emulator.hart.access import ATOMIC_READ, READ, WRITE, check_fetch, translate_fetch
 from emulator.hart.fields import Cause
 from emulator.hart.state import Attention, Observed, StopCode
 from emulator.hart.traps import poll_interrupts, take_exception
@@ -193,7 +193,7 @@ class ReferenceDomain(IntOps):
         try:
             return self._hooks.load(self.hart.index, physical, size) & MASK
         except BusFault:
-            raise Trapped(Cause.LOAD_ACCESS, self.get("trap_tval")) from None
+            raise Trapped(self.get("fault_cause"), self.get("trap_tval")) from None
 
     def store_physical(self, physical: int, size: int, value: int) -> None:
         """Write RAM or a device."""
@@ -277,8 +277,7 @@ class ReferenceExecution(ReferenceDomain):
         self.call(WRITE[size], address, value)
 
     def amo(self, address: int, size: int, change: Callable[[int], int]) -> int:
-        self.call(ATOMIC_PROBE[size], address)
-        old = self.call(READ[size], address)
+        old = self.call(ATOMIC_READ[size], address)
         self.call(WRITE[size], address, change(old))
         return old
 

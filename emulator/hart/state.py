@@ -75,6 +75,7 @@ RUNTIME: Final = (
     Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
     Field("trap_cause"),
     Field("trap_tval"),
+    Field("fault_cause"),  # what it is if nothing answers the access that is being made
     Field("stop"),  # a value of `StopCode`
     Field("stop_detail", 4),
     Field("loop_pc"),  # where the last exception was taken to, while nothing has retired since

@@ -195,7 +195,7 @@ class Domain(Ops, Protocol):
         ...
 
     def load_physical(self, physical: Value, size: int) -> Value:
-        """Read RAM or a device, zero-extended; a load access fault with `trap_tval` where nothing answers."""
+        """Read RAM or a device, zero-extended; `fault_cause` with `trap_tval` where nothing answers."""
         ...
 
     def store_physical(self, physical: Value, size: int, value: Value) -> None:

@@ -43,10 +43,11 @@ class Rig:
         """The hart's state."""
         return self.blocks.harts[0]
 
-    def reset(self) -> None:
-        """M-mode at the beginning of RAM, everything else zero."""
+    def reset(self, *, warm: bool = False) -> None:
+        """M-mode at the beginning of RAM, everything else zero; `warm` keeps what the engine has cached."""
         self.blocks.reset(self._initialize)
-        self.engine.flush()
+        if not warm:
+            self.engine.flush()
 
     def _initialize(self, hart: HartBlock) -> None:
         hart.put("pc", RAM_BASE)

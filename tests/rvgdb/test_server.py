@@ -219,6 +219,15 @@ async def gone(stub: Stub) -> None:
             await trio.testing.wait_all_tasks_blocked()
 
 
+async def test_a_packet_while_the_guest_runs(stub: Stub, gdb: RspClient) -> None:
+    """It stops the guest, and after the stop it is answered without a further byte from the debugger."""
+    assert await gdb.ask(b"QStartNoAckMode") == b"OK"
+    gdb.acknowledges = False
+    await stub.run_busily(gdb)
+    assert (await gdb.ask(b"qC")).startswith(b"T02")
+    assert (await gdb.reply()).startswith(b"QC")
+
+
 @pytest.mark.parametrize(("choice", "runs"), [(choice, choice is not OnDisconnect.HALT) for choice in OnDisconnect])
 async def test_vanishing_while_the_guest_runs(choice: OnDisconnect, *, runs: bool) -> None:
     """The guest goes on, but with on-disconnect=halt."""
