@@ -14,8 +14,9 @@ from emulator.engine.reference import ReferenceDomain, Trapped
 from emulator.engine.watching import Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
-from emulator.hart.access import LOAD, translate_data
+from emulator.hart.access import translate_data
 from emulator.hart.fields import Privilege
+from emulator.hart.translation import LOAD
 from emulator.isa.table import instruction_length
 from emulator.isa.text import disassemble
 

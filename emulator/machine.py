@@ -78,6 +78,8 @@ class Machine:
         self.clock.source = self._tick_now
         self._backing = Backing(config.ram_size, ROM_BASE, ROM_SIZE)
         self.engine = make_engine(engine, self._blocks, self._backing, self, config.cpu.mask, progress)
+        self._blocks.shared.put("extensions", config.cpu.mask)
+        self._blocks.shared.put("satp_modes", config.cpu.satp_modes)
         self._blocks.shared.put("ticks_mul", 1 << config.icount.shift)
         self._blocks.shared.put("ticks_div", NANOSECONDS_PER_TICK)
         self._turns = Turns(self._blocks.harts)
@@ -124,6 +126,7 @@ class Machine:
         hart.put("pc", pc)
         hart.put("priv", Privilege.M)
         hart.put("misa", cpu.misa)
+        hart.put("menvcfg", cpu.menvcfg)
         hart.put("ialign", 0 if cpu.has("c") else 2)
         for name in ("steps", "time_base", "budget", "budget0", "attention", "pending"):
             hart.put(name, 0)

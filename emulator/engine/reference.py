@@ -181,6 +181,10 @@ class ReferenceDomain(IntOps):
         in_rom = physical - self._backing.rom_base
         return ram_size + in_rom if 0 <= in_rom < len(self._backing.rom) else None
 
+    def holds_memory(self, physical: int) -> bool:
+        """Whether RAM or ROM answers."""
+        return self.backing_offset(physical) is not None
+
     def load_physical(self, physical: int, size: int) -> int:
         """Read RAM, ROM or a device."""
         at = self.backing_offset(physical)

@@ -21,9 +21,10 @@ from emulator.engine.layout import (
     RECORD_PAGE,
     WATCH,
 )
-from emulator.hart.access import FETCH, LOAD, STORE, check_fetch, data_privilege, page_permissions, translate_fetch
+from emulator.hart.access import check_fetch, data_privilege, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.state import DATA_ENTRY, FETCH_ENTRY, HART_OFFSETS, NO_TAG, PRIVILEGES, TLB_ENTRIES, Pending
+from emulator.hart.translation import FETCH, LOAD, STORE
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Routine, Value
@@ -186,6 +187,7 @@ def _fill_data(e: RuntimeEmitter) -> None:
         e.ret()
     page = e.and_("%a0", PAGE_BITS)
     allowed = e.call(page_permissions, e.and_("%a1", PAGE_BITS), e.call(data_privilege))
+    allowed = e.and_(allowed, e.get("leaf"))
     lines = e.var(e.load_word(e.lines_of(backing)))
     e.put("watch_reads", 0)
     for _ in e.when(e.ne(e.shared("watch_count"), 0), UNLIKELY):

@@ -190,6 +190,10 @@ class Domain(Ops, Protocol):
         """Remember the translation of the page of `address`, so that the next access need not ask again."""
         ...
 
+    def holds_memory(self, physical: Value) -> Bool:
+        """Whether RAM or ROM answers at a physical address."""
+        ...
+
     def load_physical(self, physical: Value, size: int) -> Value:
         """Read RAM or a device, zero-extended; `fault_cause` with `trap_tval` where nothing answers."""
         ...

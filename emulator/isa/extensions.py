@@ -38,6 +38,11 @@ EXTENSIONS: Final = (
     Extension("zicsr", default=True, needs=("i",), about="CSR instructions"),
     Extension("zifencei", default=True, needs=("i",), about="fence.i"),
     Extension("zihpm", default=True, needs=("zicsr",), about="hardware performance counters (all read zero)"),
+    Extension("svade", default=False, needs=(), about="a page fault where A or D would have to be set"),
+    Extension("svadu", default=True, needs=(), about="A and D are set by the hart where menvcfg.ADUE says so"),
+    Extension("svinval", default=False, needs=(), about="fine-grained invalidation of translations"),
+    Extension("svnapot", default=False, needs=(), about="64 KiB pages made of sixteen PTEs"),
+    Extension("svpbmt", default=False, needs=(), about="memory types in PTEs (all behave alike here)"),
 )
 """Every extension, in canonical order."""
 
@@ -47,6 +52,11 @@ EXTENSION_BITS: Final = {extension.name: bit for bit, extension in enumerate(EXT
 
 ALWAYS: Final = frozenset({"i", "zicsr"})
 """What a hart of this machine cannot do without: M-mode has CSRs."""
+
+TRANSLATIONS: Final = ("sv39", "sv48", "sv57")
+"""Page-table modes, as `-cpu` spells them; `satp.MODE` is 8, 9 and 10. Each needs the one before it."""
+
+MENVCFG_ADUE: Final = 1 << 61
 
 MISA_MXL64: Final = 2 << 62
 
@@ -58,10 +68,12 @@ class CpuConfig:
     Attributes:
         name: The model, `rv64`.
         extensions: Names of the extensions that harts have.
+        translations: Names of the page-table modes that `satp` takes besides Bare.
     """
 
     name: str = "rv64"
     extensions: frozenset[str] = frozenset(extension.name for extension in EXTENSIONS if extension.default)
+    translations: frozenset[str] = frozenset(TRANSLATIONS)
 
     def has(self, extension: str) -> bool:
         """Whether harts have an extension."""
@@ -96,8 +108,18 @@ class CpuConfig:
 
     @property
     def mmu_type(self) -> str:
-        """The device tree's `mmu-type`."""
-        return "riscv,none"
+        """The device tree's `mmu-type`: the largest mode."""
+        return f"riscv,{max(self.translations, default='none')}"
+
+    @property
+    def satp_modes(self) -> int:
+        """A bit for each value that `satp.MODE` can have."""
+        return 1 | sum(1 << 8 + TRANSLATIONS.index(name) for name in self.translations)
+
+    @property
+    def menvcfg(self) -> int:
+        """`menvcfg` at reset: ADUE is set where Svadu is there without Svade, as in QEMU."""
+        return MENVCFG_ADUE if self.has("svadu") and not self.has("svade") else 0
 
 
 MODELS: Final = {"rv64": CpuConfig()}
@@ -125,9 +147,14 @@ def parse_cpu(text: str) -> CpuConfig:
     if model not in MODELS:
         raise ConfigError(f"-cpu: there is no CPU model '{model}'; there is: {', '.join(MODELS)}")
     chosen = set(MODELS[model].extensions)
+    modes = set(MODELS[model].translations)
     for item in properties:
         name, on = _property(item)
-        if on:
+        if name in TRANSLATIONS:
+            modes = (
+                {mode for mode in modes if mode < name} if not on else modes | {m for m in TRANSLATIONS if m <= name}
+            )
+        elif on:
             chosen.add(name)
         elif name in ALWAYS:
             raise ConfigError(f"-cpu: '{name}' cannot be switched off; every hart of this machine has it")
@@ -137,7 +164,7 @@ def parse_cpu(text: str) -> CpuConfig:
         missing = [need for need in BY_NAME[name].needs if need not in chosen]
         if missing:
             raise ConfigError(f"-cpu: '{name}' needs '{missing[0]}'; add {missing[0]}=on or {name}=off")
-    return CpuConfig(model, frozenset(chosen))
+    return CpuConfig(model, frozenset(chosen), frozenset(modes))
 
 
 def _property(item: str) -> tuple[str, bool]:
@@ -145,9 +172,10 @@ def _property(item: str) -> tuple[str, bool]:
         name, value = item[1:], "on" if item[0] == "+" else "off"
     else:
         name, _, value = item.partition("=")
-    if name not in BY_NAME:
-        near = difflib.get_close_matches(name, BY_NAME, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(BY_NAME)}"
+    known = (*BY_NAME, *TRANSLATIONS)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known)}"
         raise ConfigError(f"-cpu: there is no property '{name}'{hint}")
     if value not in _SWITCH:
         raise ConfigError(f"-cpu: '{name}' takes on or off, not '{value}'")

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 ROWS: Final[tuple[Row, ...]] = tuple(
     row
-    for part in (base.ROWS, base.ZIFENCEI, muldiv.ROWS, atomic.ROWS, system.ZICSR, system.PRIVILEGED, compressed.ROWS)
+    for part in (
+        base.ROWS,
+        base.ZIFENCEI,
+        muldiv.ROWS,
+        atomic.ROWS,
+        system.ZICSR,
+        system.PRIVILEGED,
+        system.SVINVAL,
+        compressed.ROWS,
+    )
     for row in part.rows
 )
 BY_NAME: Final = {row.name: row for row in ROWS}
