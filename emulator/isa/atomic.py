@@ -1,4 +1,4 @@
-"""The A extension: load-reserved, store-conditional and atomic memory operations (manual volume I, chapter 13)."""
+"""The A extension (Zalrsc, Zaamo): load-reserved, store-conditional and atomic memory operations (manual volume I, chapter 13)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from emulator.isa.rows import AMO, LR, Lift, RowSet
 if TYPE_CHECKING:
     from emulator.isa.domain import Bool, Execution, Value
 
-ROWS: Final = RowSet("a")
+ZALRSC: Final = RowSet("zalrsc")
+ZAAMO: Final = RowSet("zaamo")
 
 Binary = Callable[["Execution", "Value", "Value"], "Value"]
 
@@ -57,10 +58,10 @@ def _store_conditional(size: int) -> Callable[[Execution], None]:
 
 
 for suffix, width, size in WIDTHS:
-    ROWS.row(f"lr{suffix}", f"00010 .. 00000 ..... {width} ..... 0101111", LR, _load_reserved(size), Lift.CALL)
-    ROWS.row(f"sc{suffix}", f"00011 .. ..... ..... {width} ..... 0101111", AMO, _store_conditional(size), Lift.CALL)
+    ZALRSC.row(f"lr{suffix}", f"00010 .. 00000 ..... {width} ..... 0101111", LR, _load_reserved(size), Lift.CALL)
+    ZALRSC.row(f"sc{suffix}", f"00011 .. ..... ..... {width} ..... 0101111", AMO, _store_conditional(size), Lift.CALL)
     for name, function, signed, compute in OPERATIONS:
-        ROWS.row(
+        ZAAMO.row(
             f"{name}{suffix}",
             f"{function} .. ..... ..... {width} ..... 0101111",
             AMO,

@@ -14,7 +14,7 @@ from emulator.isa.rows import RowSet
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
 
-ROWS: Final = RowSet("c")
+ROWS: Final = RowSet("zca")
 
 _BASE: Final[dict[str, Row]] = {row.name: row for row in base.ROWS.rows}
 

@@ -6,6 +6,8 @@ Source of the canonical order: manual volume I, "ISA Extension Naming Convention
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,32 +20,53 @@ class Extension:
 
     Attributes:
         name: Lower case, as `-cpu` and the device tree spell it.
+        about: What it is, in a few words; of a name that only promises something, why the promise is kept.
         default: Whether `-cpu rv64` has it.
         needs: Extensions that must be there too.
-        about: What it brings, in a few words.
+        brings: Extensions that it consists of: they cannot be absent where it is there.
+        acts: Whether anything depends on it besides what a device tree shows.
     """
 
     name: str
-    default: bool
-    needs: tuple[str, ...]
     about: str
+    default: bool = False
+    needs: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
+    acts: bool = True
 
 
 EXTENSIONS: Final = (
-    Extension("i", default=True, needs=(), about="base integer instructions"),
-    Extension("m", default=True, needs=("i",), about="multiplication and division"),
-    Extension("a", default=True, needs=("i",), about="atomic instructions"),
-    Extension("c", default=True, needs=("i",), about="compressed instructions"),
+    Extension("i", default=True, about="base integer instructions"),
+    Extension("m", default=True, needs=("i",), brings=("zmmul",), about="multiplication and division"),
+    Extension("a", default=True, needs=("i",), brings=("zaamo", "zalrsc"), about="atomic instructions"),
+    Extension("c", default=True, needs=("i",), brings=("zca",), about="compressed instructions"),
     Extension("zicntr", default=True, needs=("zicsr",), about="cycle, time and instret"),
     Extension("zicsr", default=True, needs=("i",), about="CSR instructions"),
     Extension("zifencei", default=True, needs=("i",), about="fence.i"),
     Extension("zihpm", default=True, needs=("zicsr",), about="hardware performance counters (all read zero)"),
+    Extension("zmmul", needs=("i",), about="multiplication"),
+    Extension("zaamo", needs=("i",), about="atomic memory operations"),
+    Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
+    Extension("zca", needs=("i",), about="compressed integer instructions"),
 )
 """Every extension, in canonical order."""
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
-EXTENSION_BITS: Final = {extension.name: bit for bit, extension in enumerate(EXTENSIONS)}
-"""Bit of each extension in the engine's mask."""
+
+COMBINATIONS: Final[tuple[str, ...]] = ()
+"""What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
+
+EXTENSION_BITS: Final = {
+    required: bit
+    for bit, required in enumerate((*(extension.name for extension in EXTENSIONS if extension.acts), *COMBINATIONS))
+}
+"""Bit of each requirement, an extension that acts or a combination, in the engine's mask of 64."""
+
+
+def satisfied(required: str, chosen: AbstractSet[str]) -> bool:
+    """Whether a set of extensions meets a requirement, for example `zbb|zbkb` or `zcb&zmmul`."""
+    return any(chosen >= set(every.split("&")) for every in required.split("|"))
+
 
 ALWAYS: Final = frozenset({"i", "zicsr"})
 """What a hart of this machine cannot do without: M-mode has CSRs."""
@@ -57,11 +80,15 @@ class CpuConfig:
 
     Attributes:
         name: The model, `rv64`.
-        extensions: Names of the extensions that harts have.
+        extensions: Names of the extensions that harts have; what they bring is added.
     """
 
     name: str = "rv64"
     extensions: frozenset[str] = frozenset(extension.name for extension in EXTENSIONS if extension.default)
+
+    def __post_init__(self) -> None:
+        brought = (BY_NAME[name].brings for name in self.extensions)
+        object.__setattr__(self, "extensions", self.extensions.union(*brought))
 
     def has(self, extension: str) -> bool:
         """Whether harts have an extension."""
@@ -69,8 +96,8 @@ class CpuConfig:
 
     @property
     def mask(self) -> int:
-        """The engine's mask of extensions."""
-        return sum(1 << EXTENSION_BITS[name] for name in self.extensions)
+        """The engine's mask: the bits of the requirements that are met."""
+        return sum(1 << bit for required, bit in EXTENSION_BITS.items() if satisfied(required, self.extensions))
 
     @property
     def misa(self) -> int:
@@ -125,19 +152,36 @@ def parse_cpu(text: str) -> CpuConfig:
     if model not in MODELS:
         raise ConfigError(f"-cpu: there is no CPU model '{model}'; there is: {', '.join(MODELS)}")
     chosen = set(MODELS[model].extensions)
+    asked: dict[str, bool] = {}
     for item in properties:
         name, on = _property(item)
-        if on:
-            chosen.add(name)
-        elif name in ALWAYS:
+        if not on and name in ALWAYS:
             raise ConfigError(f"-cpu: '{name}' cannot be switched off; every hart of this machine has it")
-        else:
-            chosen.discard(name)
+        asked[name] = on
+        chosen -= {name, *BY_NAME[name].brings}
+    chosen |= {name for name, on in asked.items() if on}
+    config = CpuConfig(model, frozenset(chosen))
+    kept = frozenset(name for name in config.extensions if name in asked or not _idle(name, config))
+    _check(kept, asked)
+    return CpuConfig(model, kept)
+
+
+def _idle(name: str, config: CpuConfig) -> bool:
+    """Whether it is a promise about something that is not there."""
+    extension = BY_NAME[name]
+    return not extension.acts and not config.extensions.issuperset(extension.needs)
+
+
+def _check(chosen: frozenset[str], asked: Mapping[str, bool]) -> None:
+    """Raise the error for extensions that do not fit together."""
     for name in sorted(chosen):
-        missing = [need for need in BY_NAME[name].needs if need not in chosen]
+        extension = BY_NAME[name]
+        for part in extension.brings:
+            if not asked.get(part, True):
+                raise ConfigError(f"-cpu: '{name}' consists of '{part}' among others; add {name}=off or leave it on")
+        missing = [need for need in extension.needs if need not in chosen]
         if missing:
             raise ConfigError(f"-cpu: '{name}' needs '{missing[0]}'; add {missing[0]}=on or {name}=off")
-    return CpuConfig(model, frozenset(chosen))
 
 
 def _property(item: str) -> tuple[str, bool]:

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
     from emulator.isa.rows import Row
 
-ROWS: Final[tuple[Row, ...]] = tuple(
-    row
-    for part in (base.ROWS, base.ZIFENCEI, muldiv.ROWS, atomic.ROWS, system.ZICSR, system.PRIVILEGED, compressed.ROWS)
-    for row in part.rows
+PARTS: Final = (
+    *(base.ROWS, base.ZIFENCEI, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED),
+    *(atomic.ZALRSC, atomic.ZAAMO),
+    *(compressed.ROWS,),
 )
+"""Every set of rows."""
+
+ROWS: Final[tuple[Row, ...]] = tuple(row for part in PARTS for row in part.rows)
 BY_NAME: Final = {row.name: row for row in ROWS}
 
 
