@@ -40,11 +40,26 @@ EXTENSIONS: Final = (
     Extension("m", default=True, needs=("i",), brings=("zmmul",), about="multiplication and division"),
     Extension("a", default=True, needs=("i",), brings=("zaamo", "zalrsc"), about="atomic instructions"),
     Extension("c", default=True, needs=("i",), brings=("zca",), about="compressed instructions"),
+    Extension(
+        "ziccamoa", default=True, needs=("zaamo",), acts=False, about="every atomic of A works on all of main memory"
+    ),
+    Extension("ziccif", default=True, acts=False, about="fetches are atomic: between instructions, one hart runs"),
+    Extension("zicclsm", default=True, acts=False, about="misaligned loads and stores work in main memory"),
+    Extension(
+        "ziccrse", default=True, needs=("zalrsc",), acts=False, about="LR/SC loops succeed in the end: harts take turns"
+    ),
     Extension("zicntr", default=True, needs=("zicsr",), about="cycle, time and instret"),
     Extension("zicsr", default=True, needs=("i",), about="CSR instructions"),
     Extension("zifencei", default=True, needs=("i",), about="fence.i"),
     Extension("zihpm", default=True, needs=("zicsr",), about="hardware performance counters (all read zero)"),
     Extension("zmmul", needs=("i",), about="multiplication"),
+    Extension(
+        "za64rs",
+        default=True,
+        needs=("zalrsc",),
+        acts=False,
+        about="a reservation covers at most 64 bytes: here the bytes that LR read",
+    ),
     Extension("zaamo", needs=("i",), about="atomic memory operations"),
     Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
