@@ -240,6 +240,14 @@ class ReferenceExecution(ReferenceDomain):
         return self._instruction.rs1
 
     @property
+    def rs2_number(self) -> int:
+        return self._instruction.rs2
+
+    @property
+    def rd_number(self) -> int:
+        return self._instruction.rd
+
+    @property
     def rd_is_zero(self) -> bool:
         return self._instruction.rd == 0
 
@@ -326,6 +334,7 @@ class ReferenceEngine:
         self._hooks = hooks
         self._shown: set[int] = set()
         self._extensions = extensions
+        blocks.shared.put("extensions", extensions)
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
 

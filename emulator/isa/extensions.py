@@ -63,12 +63,16 @@ EXTENSIONS: Final = (
     Extension("zaamo", needs=("i",), about="atomic memory operations"),
     Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
+    Extension("zba", default=True, needs=("i",), about="address generation"),
+    Extension("zbb", default=True, needs=("i",), about="basic bit manipulation"),
+    Extension("zbkb", needs=("i",), about="bit manipulation for cryptography"),
+    Extension("zbs", default=True, needs=("i",), about="single bits"),
 )
 """Every extension, in canonical order."""
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
-COMBINATIONS: Final[tuple[str, ...]] = ()
+COMBINATIONS: Final = ("zbb|zbkb",)
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
 
 EXTENSION_BITS: Final = {
