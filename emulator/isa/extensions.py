@@ -65,6 +65,7 @@ EXTENSIONS: Final = (
     Extension("zca", needs=("i",), about="compressed integer instructions"),
     Extension("zba", default=True, needs=("i",), about="address generation"),
     Extension("zbb", default=True, needs=("i",), about="basic bit manipulation"),
+    Extension("zbc", default=True, needs=("i",), about="carry-less multiplication"),
     Extension("zbkb", needs=("i",), about="bit manipulation for cryptography"),
     Extension("zbs", default=True, needs=("i",), about="single bits"),
 )
