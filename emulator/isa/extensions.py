@@ -49,6 +49,7 @@ EXTENSIONS: Final = (
         "ziccrse", default=True, needs=("zalrsc",), acts=False, about="LR/SC loops succeed in the end: harts take turns"
     ),
     Extension("zicntr", default=True, needs=("zicsr",), about="cycle, time and instret"),
+    Extension("zicond", needs=("i",), about="conditional zero"),
     Extension("zicsr", default=True, needs=("i",), about="CSR instructions"),
     Extension("zifencei", default=True, needs=("i",), about="fence.i"),
     Extension("zihpm", default=True, needs=("zicsr",), about="hardware performance counters (all read zero)"),
