@@ -63,6 +63,7 @@ EXTENSIONS: Final = (
     ),
     Extension("zaamo", needs=("i",), about="atomic memory operations"),
     Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
+    Extension("zawrs", default=True, needs=("zalrsc",), about="wait on a reservation (which ends at once)"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
     Extension("zba", default=True, needs=("i",), about="address generation"),
     Extension("zbb", default=True, needs=("i",), about="basic bit manipulation"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa import atomic, base, bitmanip, carryless, compressed, conditional, muldiv, system
+from emulator.isa import atomic, base, bitmanip, carryless, compressed, conditional, muldiv, reservation, system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PARTS: Final = (
     *(base.ROWS, base.ZIFENCEI, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED),
-    *(atomic.ZALRSC, atomic.ZAAMO),
+    *(atomic.ZALRSC, atomic.ZAAMO, reservation.ROWS),
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
     *(compressed.ROWS,),
 )
