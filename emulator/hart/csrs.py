@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import (
+    ENVCFG_CBCFE,
+    ENVCFG_CBIE,
+    ENVCFG_CBZE,
+    ENVCFG_FIOM,
     M_INTERRUPTS,
     MASK64,
     MSTATUS_MPP,
@@ -29,6 +33,7 @@ from emulator.hart.fields import (
     Privilege,
 )
 from emulator.hart.state import PMP_ENTRIES
+from emulator.isa.extensions import EXTENSION_BITS
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Domain, Value
@@ -127,6 +132,26 @@ def _write_sip(d: Domain, value: Value) -> None:
 def _write_sie(d: Domain, value: Value) -> None:
     d.put("mie", _merge(d, d.get("mie"), value, d.get("mideleg")))
     d.attend()
+
+
+# Environment configuration.
+
+ENVCFG_FIELDS: Final = (("zicbom", ENVCFG_CBIE | ENVCFG_CBCFE), ("zicboz", ENVCFG_CBZE))
+"""Fields that `menvcfg` and `senvcfg` have where a hart has an extension."""
+
+
+def _envcfg(number: int, name: str) -> Csr:
+    """`menvcfg`, `senvcfg`: CBIE = 2 is reserved and becomes 0."""
+
+    def write(d: Domain, value: Value) -> None:
+        writable: Value = ENVCFG_FIOM
+        for extension, bits in ENVCFG_FIELDS:
+            absent = d.eq(d.and_(d.shared("extensions"), 1 << EXTENSION_BITS[extension]), 0)
+            writable = d.or_(writable, d.select(absent, 0, bits))
+        reserved = d.eq(d.and_(value, ENVCFG_CBIE), 2 << 4)
+        d.put(name, d.and_(value, d.and_(writable, d.select(reserved, MASK64 ^ ENVCFG_CBIE, MASK64))))
+
+    return Csr(number, name, lambda d: d.get(name), write)
 
 
 # Trap vectors and exception pcs.
@@ -244,7 +269,7 @@ ROWS: Final = (
     Csr(0x104, "sie", lambda d: d.and_(d.get("mie"), d.get("mideleg")), _write_sie),
     _vector(0x105, "stvec"),
     _stored(0x106, "scounteren", writable=(1 << 32) - 1),
-    _stored(0x10A, "senvcfg", writable=1),
+    _envcfg(0x10A, "senvcfg"),
     _stored(0x140, "sscratch"),
     _exception_pc(0x141, "sepc"),
     _stored(0x142, "scause"),
@@ -264,7 +289,7 @@ ROWS: Final = (
     _stored(0x304, "mie", writable=S_INTERRUPTS | M_INTERRUPTS, notice=True),
     _vector(0x305, "mtvec"),
     _stored(0x306, "mcounteren", writable=(1 << 32) - 1),
-    _stored(0x30A, "menvcfg", writable=1),
+    _envcfg(0x30A, "menvcfg"),
     _constant(0x320, "mcountinhibit"),
     *(_constant(0x320 + n, f"mhpmevent{n}") for n in range(3, 32)),
     _stored(0x340, "mscratch"),

@@ -40,6 +40,10 @@ EXTENSIONS: Final = (
     Extension("m", default=True, needs=("i",), brings=("zmmul",), about="multiplication and division"),
     Extension("a", default=True, needs=("i",), brings=("zaamo", "zalrsc"), about="atomic instructions"),
     Extension("c", default=True, needs=("i",), brings=("zca",), about="compressed instructions"),
+    Extension("zic64b", default=True, acts=False, about="cache blocks are 64 bytes: what cbo.zero clears, aligned"),
+    Extension("zicbom", default=True, needs=("zicsr",), about="cache-block management"),
+    Extension("zicbop", default=True, needs=("i",), acts=False, about="cache-block prefetches, hints that do nothing"),
+    Extension("zicboz", default=True, needs=("zicsr",), about="cache-block zero"),
     Extension(
         "ziccamoa", default=True, needs=("zaamo",), acts=False, about="every atomic of A works on all of main memory"
     ),

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa import atomic, base, bitmanip, carryless, compressed, conditional, muldiv, reservation, system
+from emulator.isa import (
+    atomic,
+    base,
+    bitmanip,
+    cacheblock,
+    carryless,
+    compressed,
+    conditional,
+    muldiv,
+    reservation,
+    system,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +28,7 @@ PARTS: Final = (
     *(base.ROWS, base.ZIFENCEI, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED),
     *(atomic.ZALRSC, atomic.ZAAMO, reservation.ROWS),
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
+    *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES),
     *(compressed.ROWS,),
 )
 """Every set of rows."""
