@@ -56,6 +56,8 @@ EXTENSIONS: Final = (
     Extension("zicond", needs=("i",), about="conditional zero"),
     Extension("zicsr", default=True, needs=("i",), about="CSR instructions"),
     Extension("zifencei", default=True, needs=("i",), about="fence.i"),
+    Extension("zihintntl", default=True, needs=("i",), acts=False, about="non-temporal hints, which do nothing"),
+    Extension("zihintpause", default=True, needs=("i",), acts=False, about="the pause hint, which does nothing"),
     Extension("zihpm", default=True, needs=("zicsr",), about="hardware performance counters (all read zero)"),
     Extension("zmmul", needs=("i",), about="multiplication"),
     Extension(

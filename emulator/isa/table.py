@@ -14,6 +14,7 @@ from emulator.isa import (
     carryless,
     compressed,
     conditional,
+    hints,
     muldiv,
     reservation,
     system,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from emulator.isa.rows import Row
 
 PARTS: Final = (
-    *(base.ROWS, base.ZIFENCEI, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED),
+    *(base.ROWS, base.ZIFENCEI, hints.ROWS, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED),
     *(atomic.ZALRSC, atomic.ZAAMO, reservation.ROWS),
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
     *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES),
