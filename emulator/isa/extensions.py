@@ -68,6 +68,8 @@ EXTENSIONS: Final = (
         about="a reservation covers at most 64 bytes: here the bytes that LR read",
     ),
     Extension("zaamo", needs=("i",), about="atomic memory operations"),
+    Extension("zabha", needs=("zaamo",), about="atomic memory operations on bytes and halfwords"),
+    Extension("zacas", needs=("zaamo",), about="atomic compare-and-swap"),
     Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
     Extension("zawrs", default=True, needs=("zalrsc",), about="wait on a reservation (which ends at once)"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
@@ -81,7 +83,7 @@ EXTENSIONS: Final = (
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
-COMBINATIONS: Final = ("zbb|zbkb",)
+COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas")
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
 
 EXTENSION_BITS: Final = {
