@@ -73,6 +73,7 @@ EXTENSIONS: Final = (
     Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
     Extension("zawrs", default=True, needs=("zalrsc",), about="wait on a reservation (which ends at once)"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
+    Extension("zcb", needs=("zca",), about="more compressed instructions, also of M, Zba and Zbb"),
     Extension("zba", default=True, needs=("i",), about="address generation"),
     Extension("zbb", default=True, needs=("i",), about="basic bit manipulation"),
     Extension("zbc", default=True, needs=("i",), about="carry-less multiplication"),
@@ -83,7 +84,7 @@ EXTENSIONS: Final = (
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
-COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas")
+COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul")
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
 
 EXTENSION_BITS: Final = {

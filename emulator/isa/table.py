@@ -30,7 +30,7 @@ PARTS: Final = (
     *(atomic.ZALRSC, atomic.ZAAMO, atomic.ZABHA, atomic.ZACAS, atomic.ZABHA_ZACAS, reservation.ROWS),
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
     *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES),
-    *(compressed.ROWS,),
+    *(compressed.ROWS, compressed.ZCB, compressed.ZCB_ZBA, compressed.ZCB_ZBB, compressed.ZCB_ZMMUL),
 )
 """Every set of rows."""
 
