@@ -59,6 +59,7 @@ EXTENSIONS: Final = (
     Extension("zihintntl", default=True, needs=("i",), acts=False, about="non-temporal hints, which do nothing"),
     Extension("zihintpause", default=True, needs=("i",), acts=False, about="the pause hint, which does nothing"),
     Extension("zihpm", default=True, needs=("zicsr",), about="hardware performance counters (all read zero)"),
+    Extension("zimop", needs=("i",), about="may-be-operations, which write zero"),
     Extension("zmmul", needs=("i",), about="multiplication"),
     Extension(
         "za64rs",
@@ -74,6 +75,7 @@ EXTENSIONS: Final = (
     Extension("zawrs", default=True, needs=("zalrsc",), about="wait on a reservation (which ends at once)"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
     Extension("zcb", needs=("zca",), about="more compressed instructions, also of M, Zba and Zbb"),
+    Extension("zcmop", needs=("zca",), about="compressed may-be-operations, which do nothing"),
     Extension("zba", default=True, needs=("i",), about="address generation"),
     Extension("zbb", default=True, needs=("i",), about="basic bit manipulation"),
     Extension("zbc", default=True, needs=("i",), about="carry-less multiplication"),

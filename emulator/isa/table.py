@@ -15,6 +15,7 @@ from emulator.isa import (
     compressed,
     conditional,
     hints,
+    maybe,
     muldiv,
     reservation,
     system,
@@ -29,7 +30,7 @@ PARTS: Final = (
     *(base.ROWS, base.ZIFENCEI, hints.ROWS, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED),
     *(atomic.ZALRSC, atomic.ZAAMO, atomic.ZABHA, atomic.ZACAS, atomic.ZABHA_ZACAS, reservation.ROWS),
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
-    *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES),
+    *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES, maybe.ZIMOP, maybe.ZCMOP),
     *(compressed.ROWS, compressed.ZCB, compressed.ZCB_ZBA, compressed.ZCB_ZBB, compressed.ZCB_ZMMUL),
 )
 """Every set of rows."""
