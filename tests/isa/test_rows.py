@@ -12,7 +12,7 @@ from emulator.isa.table import ROWS
 
 def test_rows_say_how_they_are_compiled() -> None:
     """How many rows are inlined, called or end a block: a change shows here."""
-    assert Counter(row.lift for row in TARGETS) == {Lift.INLINE: 148, Lift.ENDS_BLOCK: 13, Lift.CALL: 20}
+    assert Counter(row.lift for row in TARGETS) == {Lift.INLINE: 151, Lift.ENDS_BLOCK: 13, Lift.CALL: 17}
 
 
 def test_rows_belong_to_extensions() -> None:
