@@ -329,6 +329,8 @@ class ReferenceExecution(ReferenceDomain):
 class ReferenceEngine:
     """Runs the harts of one machine on the reference domain; the same interface as the compiled engine."""
 
+    longest = 200
+
     def __init__(self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int) -> None:
         self._blocks = blocks
         self._hooks = hooks
