@@ -127,7 +127,7 @@ class Machine:
         hart.put("priv", Privilege.M)
         hart.put("misa", cpu.misa)
         hart.put("menvcfg", cpu.menvcfg)
-        hart.put("ialign", 0 if cpu.has("c") else 2)
+        hart.put("ialign", 0 if cpu.has("zca") else 2)
         for name in ("steps", "time_base", "budget", "budget0", "attention", "pending"):
             hart.put(name, 0)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emulator.engine import decoding, handlers, runtime
-from emulator.engine.ir import METADATA, emit_routine
+from emulator.engine.ir import DECLARATIONS, METADATA, emit_routine
 from emulator.errors import EngineError
 from emulator.hart import csrs
 from emulator.isa.domain import Domain, Routine, Value
@@ -18,6 +18,9 @@ ATTRIBUTES: Final = """
 attributes #0 = { nounwind noinline "no-jump-tables"="true" }
 attributes #1 = { nounwind "no-jump-tables"="true" }
 """
+
+WITHOUT: Final = "-gfni,-xop"
+"""Features of x86 processors that are not used: with them LLVM reverses bits by a constant that it keeps elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def module_text() -> str:
             parts.append(emit_routine(target, wanted))
     used = ", ".join(f"ptr @{name}" for name in kept)
     keep = f'@llvm.compiler.used = appending global [{len(kept)} x ptr] [{used}], section "llvm.metadata"\n'
-    return "".join([keep, *parts, handlers.ENTRY, ATTRIBUTES, METADATA])
+    return "".join([keep, *parts, handlers.ENTRY, DECLARATIONS, ATTRIBUTES, METADATA])
 
 
 def compile_text(source: str) -> Code:
@@ -99,7 +102,7 @@ def compile_text(source: str) -> Code:
     target = llvm.Target.from_default_triple()
     machine = target.create_target_machine(
         cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
+        features=f"{llvm.get_host_cpu_features().flatten()},{WITHOUT}",
         opt=2,
         reloc="pic",
         codemodel="default",

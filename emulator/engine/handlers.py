@@ -158,6 +158,15 @@ class RowEmitter(HandlerEmitter):
         return self._number(RS1)
 
     @property
+    def rs2_number(self) -> Value:
+        return self._number(RS2)
+
+    @property
+    def rd_number(self) -> Value:
+        number = self._number(RD)
+        return self.select(self.eq(number, SINK), 0, number)
+
+    @property
     def rd_is_zero(self) -> Bool:
         return self.eq(self._number(RD), SINK)
 
@@ -464,8 +473,6 @@ def emit_special(name: str, build: Callable[[HandlerEmitter], None], wanted: Cal
 
 
 ENTRY: Final = """
-declare {i64, i1} @llvm.usub.with.overflow.i64(i64, i64)
-
 define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {
   call void @resume(ptr %st, ptr null, ptr null, i64 %budget, ptr %ram)
   ret void

@@ -75,6 +75,28 @@ class IntOps:
     def zext(self, a: int, bits: int) -> int:
         return a & (1 << bits) - 1
 
+    def clz(self, a: int) -> int:
+        return 64 - a.bit_length()
+
+    def ctz(self, a: int) -> int:
+        return (a & -a).bit_length() - 1 if a else 64
+
+    def cpop(self, a: int) -> int:
+        return a.bit_count()
+
+    def reverse_bytes(self, a: int) -> int:
+        return int.from_bytes(a.to_bytes(8, "little"), "big")
+
+    def reverse_bits(self, a: int) -> int:
+        return int(f"{a:064b}"[::-1], 2)
+
+    def rotl(self, a: int, b: int) -> int:
+        distance = b & 63
+        return (a << distance | a >> (64 - distance)) & MASK
+
+    def rotr(self, a: int, b: int) -> int:
+        return self.rotl(a, -b)
+
     def eq(self, a: int, b: int) -> bool:
         return a == b
 

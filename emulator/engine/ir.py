@@ -34,6 +34,23 @@ _BINARY: Final = {
     "lshr": "lshr",
     "ashr": "ashr",
 }
+_UNARY: Final = {
+    "clz": ("ctlz", ", i1 false"),
+    "ctz": ("cttz", ", i1 false"),
+    "cpop": ("ctpop", ""),
+    "reverse_bytes": ("bswap", ""),
+    "reverse_bits": ("bitreverse", ""),
+}
+"""LLVM's intrinsic, and the argument that makes its result defined for zero."""
+_ROTATE: Final = {"rotl": "fshl", "rotr": "fshr"}
+DECLARATIONS: Final = "".join(
+    [
+        "declare {i64, i1} @llvm.usub.with.overflow.i64(i64, i64)\n",
+        *(f"declare i64 @llvm.{name}.i64(i64{', i1' if rest else ''})\n" for name, rest in _UNARY.values()),
+        *(f"declare i64 @llvm.{name}.i64(i64, i64, i64)\n" for name in _ROTATE.values()),
+    ]
+)
+"""The intrinsics in use; none of them becomes a call of a library."""
 _COMPARE: Final = {"eq": "eq", "ne": "ne", "ult": "ult", "uge": "uge", "slt": "slt", "sge": "sge"}
 _HIGH: Final = {"mulh": ("sext", "sext"), "mulhu": ("zext", "zext"), "mulhsu": ("sext", "zext")}
 _FOLD: Final = IntOps()
@@ -125,6 +142,10 @@ class Emitter:
             return lambda a, b: self._binary(name, a, b)
         if name in _COMPARE:
             return lambda a, b: self._compare(name, a, b)
+        if name in _UNARY:
+            return lambda a: self._unary(name, a)
+        if name in _ROTATE:
+            return lambda a, b: self._rotate(name, a, b)
         if name in _HIGH:
             return lambda a, b: self._high(name, a, b)
         raise AttributeError(name)
@@ -133,6 +154,17 @@ class Emitter:
         if isinstance(a, int) and isinstance(b, int):
             return getattr(_FOLD, name)(a & MASK, b & MASK)
         return self.op(f"{_BINARY[name]} i64 {text(a)}, {text(b)}")
+
+    def _unary(self, name: str, a: Value) -> Value:
+        if isinstance(a, int):
+            return getattr(_FOLD, name)(a & MASK)
+        intrinsic, rest = _UNARY[name]
+        return self.op(f"call i64 @llvm.{intrinsic}.i64(i64 {a}{rest})")
+
+    def _rotate(self, name: str, a: Value, b: Value) -> Value:
+        if isinstance(a, int) and isinstance(b, int):
+            return getattr(_FOLD, name)(a & MASK, b & MASK)
+        return self.op(f"call i64 @llvm.{_ROTATE[name]}.i64(i64 {text(a)}, i64 {text(a)}, i64 {text(b)})")
 
     def _compare(self, name: str, a: Value, b: Value) -> Bool:
         if isinstance(a, int) and isinstance(b, int):

@@ -244,6 +244,14 @@ class ReferenceExecution(ReferenceDomain):
         return self._instruction.rs1
 
     @property
+    def rs2_number(self) -> int:
+        return self._instruction.rs2
+
+    @property
+    def rd_number(self) -> int:
+        return self._instruction.rd
+
+    @property
     def rd_is_zero(self) -> bool:
         return self._instruction.rd == 0
 

@@ -27,7 +27,10 @@ def data_privilege(d: Domain) -> None:
 
 @routine(params=2, traps=True)
 def translate_data(d: Domain, address: Value, kind: Value) -> None:
-    """Physical address of a byte that is loaded or stored (`kind`). One page's bytes translate alike."""
+    """Physical address of a byte that is loaded or stored (`kind`). One page's bytes translate alike.
+
+    With `LOAD | STORE` either permission is enough, and a fault is a store's.
+    """
     d.ret(d.call(translate, address, kind, d.call(data_privilege)))
 
 
@@ -57,6 +60,8 @@ def page_permissions(d: Domain, page: Value, priv: Value) -> None:
 @routine(params=3, traps=True)
 def check_data(d: Domain, physical: Value, size: Value, kind: Value) -> None:
     """Raise the access fault if the PMP forbids this load or store of `size` bytes at `physical`.
+
+    With `LOAD | STORE` either permission is enough, and the fault is a store's.
 
     The trap value is left to the caller, who knows the virtual address: `trap_tval` is set before the call.
     """
@@ -143,6 +148,15 @@ def _atomic_read(size: int) -> Routine:
     return Routine(f"atomic_read_{size}", 1, body, traps=True)
 
 
+@routine(params=1, traps=True)
+def atomic_pair(d: Domain, address: Value) -> None:
+    """Everything that can stop an AMO of 16 bytes, before any of them is touched."""
+    _aligned(d, address, 16, Cause.STORE_MISALIGNED)
+    d.watch(address, 16, LOAD | STORE)
+    _locate(d, address, 16, STORE)
+    d.ret(0)
+
+
 def _load_reserved(size: int) -> Routine:
     def body(d: Domain, address: Value) -> None:
         _aligned(d, address, size, Cause.LOAD_MISALIGNED)
@@ -166,7 +180,7 @@ def _store_conditional(size: int) -> Routine:
     return Routine(f"store_conditional_{size}", 2, body, traps=True)
 
 
-ATOMIC_READ: Final = {size: _atomic_read(size) for size in (4, 8)}
+ATOMIC_READ: Final = {size: _atomic_read(size) for size in (1, 2, 4, 8)}
 """By size: the load of an AMO, whose every exception is a store's; what it may read, it may write."""
 
 LOAD_RESERVED: Final = {size: _load_reserved(size) for size in (4, 8)}

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import (
+    ENVCFG_CBCFE,
+    ENVCFG_CBIE,
+    ENVCFG_CBZE,
+    ENVCFG_FIOM,
     M_INTERRUPTS,
     MASK64,
     MSTATUS_MPP,
@@ -141,6 +145,26 @@ def _write_sie(d: Domain, value: Value) -> None:
     d.attend()
 
 
+# Environment configuration.
+
+ENVCFG_FIELDS: Final = (("zicbom", ENVCFG_CBIE | ENVCFG_CBCFE), ("zicboz", ENVCFG_CBZE))
+"""Fields that `menvcfg` and `senvcfg` have where a hart has an extension."""
+
+
+def _envcfg(number: int, name: str, fields: tuple[tuple[str, int], ...] = ENVCFG_FIELDS) -> Csr:
+    """`menvcfg`, `senvcfg`: CBIE = 2 is reserved and becomes 0. What a PTE may hold can change: caches are flushed."""
+
+    def write(d: Domain, value: Value) -> None:
+        writable: Value = ENVCFG_FIOM
+        for extension, bits in fields:
+            writable = d.or_(writable, d.select(has(d, extension), bits, 0))
+        reserved = d.eq(d.and_(value, ENVCFG_CBIE), 2 << 4)
+        d.put(name, d.and_(value, d.and_(writable, d.select(reserved, MASK64 ^ ENVCFG_CBIE, MASK64))))
+        d.flush()
+
+    return Csr(number, name, lambda d: d.get(name), write)
+
+
 # Trap vectors and exception pcs.
 
 
@@ -213,15 +237,6 @@ def _write_satp(d: Domain, value: Value) -> None:
         d.flush()
 
 
-def _write_menvcfg(d: Domain, value: Value) -> None:
-    """FIOM, and the enables of extensions that are there."""
-    adue = d.select(has(d, "svadu"), ENVCFG_ADUE, 0)
-    pbmte = d.select(has(d, "svpbmt"), ENVCFG_PBMTE, 0)
-    writable = d.or_(d.or_(adue, pbmte), 1)
-    d.put("menvcfg", d.and_(value, writable))
-    d.flush()
-
-
 def _pmpcfg(group: int) -> Csr:
     """`pmpcfg0` and `pmpcfg2`: eight entries each; a locked entry keeps its byte, and W without R is not kept."""
     first = group * 4
@@ -274,7 +289,7 @@ ROWS: Final = (
     Csr(0x104, "sie", lambda d: d.and_(d.get("mie"), d.get("mideleg")), _write_sie),
     _vector(0x105, "stvec"),
     _stored(0x106, "scounteren", writable=(1 << 32) - 1),
-    _stored(0x10A, "senvcfg", writable=1),
+    _envcfg(0x10A, "senvcfg"),
     _stored(0x140, "sscratch"),
     _exception_pc(0x141, "sepc"),
     _stored(0x142, "scause"),
@@ -294,7 +309,7 @@ ROWS: Final = (
     _stored(0x304, "mie", writable=S_INTERRUPTS | M_INTERRUPTS, notice=True),
     _vector(0x305, "mtvec"),
     _stored(0x306, "mcounteren", writable=(1 << 32) - 1),
-    Csr(0x30A, "menvcfg", lambda d: d.get("menvcfg"), _write_menvcfg),
+    _envcfg(0x30A, "menvcfg", (*ENVCFG_FIELDS, ("svadu", ENVCFG_ADUE), ("svpbmt", ENVCFG_PBMTE))),
     _constant(0x320, "mcountinhibit"),
     *(_constant(0x320 + n, f"mhpmevent{n}") for n in range(3, 32)),
     _stored(0x340, "mscratch"),

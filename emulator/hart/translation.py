@@ -55,7 +55,7 @@ def has(d: Domain, extension: str) -> Bool:
 
 
 def _cause(d: Domain, kind: Value, fetch: Cause, load: Cause, store: Cause) -> Value:
-    return d.select(d.eq(kind, LOAD), load, d.select(d.eq(kind, STORE), store, fetch))
+    return d.select(d.eq(kind, FETCH), fetch, d.select(d.eq(kind, LOAD), load, store))
 
 
 @routine(params=2, traps=True)

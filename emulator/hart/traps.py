@@ -158,6 +158,13 @@ def check_wait(d: Domain) -> None:
         d.illegal()
 
 
+@routine(params=0, traps=True)
+def check_stall(d: Domain) -> None:
+    """WRS.NTO's permission: it may wait without a limit, so below M-mode it is illegal under `mstatus.TW`."""
+    for _ in d.when(d.both(d.ne(d.get("priv"), Privilege.M), d.ne(d.and_(d.get("mstatus"), MSTATUS_TW), 0))):
+        d.illegal()
+
+
 def environment_call(d: Execution) -> None:
     """ECALL: the cause tells the privilege it came from."""
     d.trap(d.add(8, d.get("priv")), 0)

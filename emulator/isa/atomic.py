@@ -1,23 +1,34 @@
-"""The A extension: load-reserved, store-conditional and atomic memory operations (manual volume I, chapter 13)."""
+"""The A extension (Zalrsc, Zaamo), Zabha and Zacas: atomic memory operations (manual volume I, chapter "A")."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.access import LOAD_RESERVED, STORE_CONDITIONAL
-from emulator.isa.rows import AMO, LR, Lift, RowSet
+from emulator.hart.access import ATOMIC_READ, LOAD_RESERVED, STORE_CONDITIONAL, WRITE, atomic_pair
+from emulator.isa.rows import AMO, AMO_PAIR, LR, SINK, Lift, RowSet
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Bool, Execution, Value
 
-ROWS: Final = RowSet("a")
+ZALRSC: Final = RowSet("zalrsc")
+ZAAMO: Final = RowSet("zaamo")
+ZABHA: Final = RowSet("zabha")
+ZACAS: Final = RowSet("zacas")
+ZABHA_ZACAS: Final = RowSet("zabha&zacas")
 
 Binary = Callable[["Execution", "Value", "Value"], "Value"]
 
 WORD: Final = 4
 DOUBLE: Final = 8
-WIDTHS: Final = ((".w", "010", WORD), (".d", "011", DOUBLE))
+RESERVING: Final = ((".w", "010", WORD), (".d", "011", DOUBLE))
+WIDTHS: Final = (
+    (".b", "000", 1, ZABHA, ZABHA_ZACAS),
+    (".h", "001", 2, ZABHA, ZABHA_ZACAS),
+    (".w", "010", WORD, ZAAMO, ZACAS),
+    (".d", "011", DOUBLE, ZAAMO, ZACAS),
+)
+"""Suffix, bits 14:12, bytes, and where the operations and where compare-and-swap of this width belong."""
 
 
 def _picked(compare: Callable[[Execution, Value, Value], Bool]) -> Binary:
@@ -56,13 +67,47 @@ def _store_conditional(size: int) -> Callable[[Execution], None]:
     return lambda x: x.write_rd(x.call(STORE_CONDITIONAL[size], x.rs1, x.rs2))
 
 
-for suffix, width, size in WIDTHS:
-    ROWS.row(f"lr{suffix}", f"00010 .. 00000 ..... {width} ..... 0101111", LR, _load_reserved(size), Lift.CALL)
-    ROWS.row(f"sc{suffix}", f"00011 .. ..... ..... {width} ..... 0101111", AMO, _store_conditional(size), Lift.CALL)
+def _compare_and_swap(size: int) -> Callable[[Execution], None]:
+    """Where memory is not what rd expects it is written back unchanged, which the manual allows."""
+
+    def meaning(x: Execution) -> None:
+        expected, operand = x.zext(x.get("x", x.rd_number), 8 * size), x.rs2
+        old = x.amo(x.rs1, size, lambda value: x.select(x.eq(value, expected), operand, value))
+        x.write_rd(x.sext(old, 8 * size))
+
+    return meaning
+
+
+def _upper(x: Execution, register: Value) -> Value:
+    """The upper half of a register pair; that of x0 is zero too."""
+    return x.select(x.eq(register, 0), 0, x.get("x", x.add(register, 1)))
+
+
+def _compare_and_swap_pair(x: Execution) -> None:
+    address, rd, rs2 = x.rs1, x.rd_number, x.rs2_number
+    expected_low, expected_high = x.get("x", rd), _upper(x, rd)
+    x.call(atomic_pair, address)
+    low = x.call(ATOMIC_READ[DOUBLE], address)
+    high = x.call(ATOMIC_READ[DOUBLE], x.add(address, DOUBLE))
+    for _ in x.when(x.both(x.eq(low, expected_low), x.eq(high, expected_high))):
+        upper = _upper(x, rs2)
+        x.call(WRITE[DOUBLE], address, x.rs2)
+        x.call(WRITE[DOUBLE], x.add(address, DOUBLE), upper)
+    x.write_rd(low)
+    x.put("x", high, x.select(x.eq(rd, 0), SINK, x.add(rd, 1)))
+
+
+for suffix, width, size in RESERVING:
+    ZALRSC.row(f"lr{suffix}", f"00010 .. 00000 ..... {width} ..... 0101111", LR, _load_reserved(size), Lift.CALL)
+    ZALRSC.row(f"sc{suffix}", f"00011 .. ..... ..... {width} ..... 0101111", AMO, _store_conditional(size), Lift.CALL)
+for suffix, width, size, rows, swapping in WIDTHS:
+    swapping.row(f"amocas{suffix}", f"00101 .. ..... ..... {width} ..... 0101111", AMO, _compare_and_swap(size))
     for name, function, signed, compute in OPERATIONS:
-        ROWS.row(
+        rows.row(
             f"{name}{suffix}",
             f"{function} .. ..... ..... {width} ..... 0101111",
             AMO,
             _amo(size, compute, signed=signed),
         )
+# Registers come in pairs named by the even one; odd ones are reserved.
+ZACAS.row("amocas.q", "00101 .. ....0 ..... 100 ....0 0101111", AMO_PAIR, _compare_and_swap_pair, Lift.CALL)

@@ -1,4 +1,4 @@
-"""The C extension: every row is another encoding of a base row (manual volume I, chapter 26).
+"""The C extension and Zcb: every row is another encoding of a 4-byte one (manual volume I, chapters 26 and 27).
 
 A more specific pattern wins over a more general one (`c.addi16sp` over `c.lui`, `c.jr` over `c.mv`), so the reserved
 encodings are what is left when no row matches.
@@ -8,15 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa import base
+from emulator.isa import base, bitmanip, muldiv
 from emulator.isa.rows import RowSet
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
 
-ROWS: Final = RowSet("c")
+ROWS: Final = RowSet("zca")
 
-_BASE: Final[dict[str, Row]] = {row.name: row for row in base.ROWS.rows}
+ZCB: Final = RowSet("zcb")
+ZCB_ZBA: Final = RowSet("zcb&zba")
+ZCB_ZBB: Final = RowSet("zcb&zbb")
+ZCB_ZMMUL: Final = RowSet("zcb&zmmul")
+
+_BASE: Final[dict[str, Row]] = {
+    row.name: row
+    for rows in (base.ROWS, muldiv.ZMMUL, bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED)
+    for row in rows.rows
+}
 
 SP: Final = 2
 RA: Final = 1
@@ -37,11 +46,20 @@ SHAMT: Final = "imm[5]@12[4:0]@6"
 WORD: Final = "imm[5:3]@12[2|6]@6"
 DOUBLE: Final = "imm[5:3]@12[7:6]@6"
 NEAR: Final = "+imm[8|4:3]@12[7:6|2:1|5]@6"
+BYTE_OFFSET: Final = "imm[0|1]@6"
+HALF_OFFSET: Final = "imm[1]@5"
 FAR: Final = "+imm[11|4|9:8|10|6|7|3:1|5]@12"
 
 
-def _short(name: str, pattern: str, expands: str, syntax: str, *operands: str, **fixed: int) -> None:
-    ROWS.short(name, pattern, _BASE[expands], syntax, *operands, **fixed)
+def _short(
+    name: str, pattern: str, expands: str, syntax: str, *operands: str, rows: RowSet = ROWS, **fixed: int
+) -> None:
+    rows.short(name, pattern, _BASE[expands], syntax, *operands, **fixed)
+
+
+def _unary(name: str, function: str, expands: str, rows: RowSet, **fixed: int) -> None:
+    """A Zcb row that changes one register."""
+    _short(name, f"100 1 11 ... 11 {function} 01", expands, "{rd}", RD_HIGH, RS1_HIGH, rows=rows, **fixed)
 
 
 _short("c.addi4spn", "000 ........ ... 00", "addi", "{rd},{sp},{imm}", RD_LOW, "imm![5:4|9:6|2|3]@12", rs1=SP)
@@ -79,3 +97,17 @@ _short("c.jalr", "100 1 ..... 00000 10", "jalr", "{rs1}", RS1_NONZERO, rd=RA, im
 _short("c.add", "100 1 ..... ..... 10", "add", "{rd},{rs2}", RD, RS1, RS2_NONZERO)
 _short("c.swsp", "110 ...... ..... 10", "sw", "{rs2},{imm}({sp})", RS2, "imm[5:2|7:6]@12", rs1=SP)
 _short("c.sdsp", "111 ...... ..... 10", "sd", "{rs2},{imm}({sp})", RS2, "imm[5:3|8:6]@12", rs1=SP)
+
+# Zcb. What expands to an instruction of another extension needs that one too.
+_short("c.lbu", "100 000 ... .. ... 00", "lbu", "{rd},{imm}({rs1})", RD_LOW, RS1_HIGH, BYTE_OFFSET, rows=ZCB)
+_short("c.lhu", "100 001 ... 0. ... 00", "lhu", "{rd},{imm}({rs1})", RD_LOW, RS1_HIGH, HALF_OFFSET, rows=ZCB)
+_short("c.lh", "100 001 ... 1. ... 00", "lh", "{rd},{imm}({rs1})", RD_LOW, RS1_HIGH, HALF_OFFSET, rows=ZCB)
+_short("c.sb", "100 010 ... .. ... 00", "sb", "{rs2},{imm}({rs1})", RS2_LOW, RS1_HIGH, BYTE_OFFSET, rows=ZCB)
+_short("c.sh", "100 011 ... 0. ... 00", "sh", "{rs2},{imm}({rs1})", RS2_LOW, RS1_HIGH, HALF_OFFSET, rows=ZCB)
+_unary("c.zext.b", "000", "andi", ZCB, imm=0xFF)
+_unary("c.sext.b", "001", "sext.b", ZCB_ZBB)
+_unary("c.zext.h", "010", "zext.h", ZCB_ZBB)
+_unary("c.sext.h", "011", "sext.h", ZCB_ZBB)
+_unary("c.zext.w", "100", "add.uw", ZCB_ZBA, rs2=0)
+_unary("c.not", "101", "xori", ZCB, imm=-1)
+_short("c.mul", "100 1 11 ... 10 ... 01", "mul", "{rd},{rs2}", RD_HIGH, RS1_HIGH, RS2_LOW, rows=ZCB_ZMMUL)

@@ -6,6 +6,8 @@ Source of the canonical order: manual volume I, "ISA Extension Naming Convention
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,37 +20,91 @@ class Extension:
 
     Attributes:
         name: Lower case, as `-cpu` and the device tree spell it.
+        about: What it is, in a few words; of a name that only promises something, why the promise is kept.
         default: Whether `-cpu rv64` has it.
         needs: Extensions that must be there too.
-        about: What it brings, in a few words.
+        brings: Extensions that it consists of: they cannot be absent where it is there.
+        acts: Whether anything depends on it besides what a device tree shows.
     """
 
     name: str
-    default: bool
-    needs: tuple[str, ...]
     about: str
+    default: bool = False
+    needs: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
+    acts: bool = True
 
 
 EXTENSIONS: Final = (
-    Extension("i", default=True, needs=(), about="base integer instructions"),
-    Extension("m", default=True, needs=("i",), about="multiplication and division"),
-    Extension("a", default=True, needs=("i",), about="atomic instructions"),
-    Extension("c", default=True, needs=("i",), about="compressed instructions"),
+    Extension("i", default=True, about="base integer instructions"),
+    Extension("m", default=True, needs=("i",), brings=("zmmul",), about="multiplication and division"),
+    Extension("a", default=True, needs=("i",), brings=("zaamo", "zalrsc"), about="atomic instructions"),
+    Extension("c", default=True, needs=("i",), brings=("zca",), about="compressed instructions"),
+    Extension("zic64b", default=True, acts=False, about="cache blocks are 64 bytes: what cbo.zero clears, aligned"),
+    Extension("zicbom", default=True, needs=("zicsr",), about="cache-block management"),
+    Extension("zicbop", default=True, needs=("i",), acts=False, about="cache-block prefetches, hints that do nothing"),
+    Extension("zicboz", default=True, needs=("zicsr",), about="cache-block zero"),
+    Extension(
+        "ziccamoa", default=True, needs=("zaamo",), acts=False, about="every atomic of A works on all of main memory"
+    ),
+    Extension("ziccif", default=True, acts=False, about="fetches are atomic: between instructions, one hart runs"),
+    Extension("zicclsm", default=True, acts=False, about="misaligned loads and stores work in main memory"),
+    Extension(
+        "ziccrse", default=True, needs=("zalrsc",), acts=False, about="LR/SC loops succeed in the end: harts take turns"
+    ),
     Extension("zicntr", default=True, needs=("zicsr",), about="cycle, time and instret"),
+    Extension("zicond", needs=("i",), about="conditional zero"),
     Extension("zicsr", default=True, needs=("i",), about="CSR instructions"),
     Extension("zifencei", default=True, needs=("i",), about="fence.i"),
+    Extension("zihintntl", default=True, needs=("i",), acts=False, about="non-temporal hints, which do nothing"),
+    Extension("zihintpause", default=True, needs=("i",), acts=False, about="the pause hint, which does nothing"),
     Extension("zihpm", default=True, needs=("zicsr",), about="hardware performance counters (all read zero)"),
-    Extension("svade", default=False, needs=(), about="a page fault where A or D would have to be set"),
-    Extension("svadu", default=True, needs=(), about="A and D are set by the hart where menvcfg.ADUE says so"),
-    Extension("svinval", default=False, needs=(), about="fine-grained invalidation of translations"),
-    Extension("svnapot", default=False, needs=(), about="64 KiB pages made of sixteen PTEs"),
-    Extension("svpbmt", default=False, needs=(), about="memory types in PTEs (all behave alike here)"),
+    Extension("zimop", needs=("i",), about="may-be-operations, which write zero"),
+    Extension("zmmul", needs=("i",), about="multiplication"),
+    Extension(
+        "za64rs",
+        default=True,
+        needs=("zalrsc",),
+        acts=False,
+        about="a reservation covers at most 64 bytes: here the bytes that LR read",
+    ),
+    Extension("zaamo", needs=("i",), about="atomic memory operations"),
+    Extension("zabha", needs=("zaamo",), about="atomic memory operations on bytes and halfwords"),
+    Extension("zacas", needs=("zaamo",), about="atomic compare-and-swap"),
+    Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
+    Extension("zawrs", default=True, needs=("zalrsc",), about="wait on a reservation (which ends at once)"),
+    Extension("zca", needs=("i",), about="compressed integer instructions"),
+    Extension("zcb", needs=("zca",), about="more compressed instructions, also of M, Zba and Zbb"),
+    Extension("zcmop", needs=("zca",), about="compressed may-be-operations, which do nothing"),
+    Extension("zba", default=True, needs=("i",), about="address generation"),
+    Extension("zbb", default=True, needs=("i",), about="basic bit manipulation"),
+    Extension("zbc", default=True, needs=("i",), about="carry-less multiplication"),
+    Extension("zbkb", needs=("i",), about="bit manipulation for cryptography"),
+    Extension("zbs", default=True, needs=("i",), about="single bits"),
+    Extension("svade", about="a page fault where A or D would have to be set"),
+    Extension("svadu", default=True, about="A and D are set by the hart where menvcfg.ADUE says so"),
+    Extension("svinval", about="fine-grained invalidation of translations"),
+    Extension("svnapot", about="64 KiB pages made of sixteen PTEs"),
+    Extension("svpbmt", about="memory types in PTEs (all behave alike here)"),
 )
 """Every extension, in canonical order."""
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
-EXTENSION_BITS: Final = {extension.name: bit for bit, extension in enumerate(EXTENSIONS)}
-"""Bit of each extension in the engine's mask."""
+
+COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul")
+"""What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
+
+EXTENSION_BITS: Final = {
+    required: bit
+    for bit, required in enumerate((*(extension.name for extension in EXTENSIONS if extension.acts), *COMBINATIONS))
+}
+"""Bit of each requirement, an extension that acts or a combination, in the engine's mask of 64."""
+
+
+def satisfied(required: str, chosen: AbstractSet[str]) -> bool:
+    """Whether a set of extensions meets a requirement, for example `zbb|zbkb` or `zcb&zmmul`."""
+    return any(chosen >= set(every.split("&")) for every in required.split("|"))
+
 
 ALWAYS: Final = frozenset({"i", "zicsr"})
 """What a hart of this machine cannot do without: M-mode has CSRs."""
@@ -67,7 +123,7 @@ class CpuConfig:
 
     Attributes:
         name: The model, `rv64`.
-        extensions: Names of the extensions that harts have.
+        extensions: Names of the extensions that harts have; what they bring is added.
         translations: Names of the page-table modes that `satp` takes besides Bare.
     """
 
@@ -75,14 +131,18 @@ class CpuConfig:
     extensions: frozenset[str] = frozenset(extension.name for extension in EXTENSIONS if extension.default)
     translations: frozenset[str] = frozenset(TRANSLATIONS)
 
+    def __post_init__(self) -> None:
+        brought = (BY_NAME[name].brings for name in self.extensions)
+        object.__setattr__(self, "extensions", self.extensions.union(*brought))
+
     def has(self, extension: str) -> bool:
         """Whether harts have an extension."""
         return extension in self.extensions
 
     @property
     def mask(self) -> int:
-        """The engine's mask of extensions."""
-        return sum(1 << EXTENSION_BITS[name] for name in self.extensions)
+        """The engine's mask: the bits of the requirements that are met."""
+        return sum(1 << bit for required, bit in EXTENSION_BITS.items() if satisfied(required, self.extensions))
 
     @property
     def misa(self) -> int:
@@ -148,23 +208,39 @@ def parse_cpu(text: str) -> CpuConfig:
         raise ConfigError(f"-cpu: there is no CPU model '{model}'; there is: {', '.join(MODELS)}")
     chosen = set(MODELS[model].extensions)
     modes = set(MODELS[model].translations)
+    asked: dict[str, bool] = {}
     for item in properties:
         name, on = _property(item)
         if name in TRANSLATIONS:
-            modes = (
-                {mode for mode in modes if mode < name} if not on else modes | {m for m in TRANSLATIONS if m <= name}
-            )
-        elif on:
-            chosen.add(name)
-        elif name in ALWAYS:
+            modes = modes | {m for m in TRANSLATIONS if m <= name} if on else {m for m in modes if m < name}
+            continue
+        if not on and name in ALWAYS:
             raise ConfigError(f"-cpu: '{name}' cannot be switched off; every hart of this machine has it")
-        else:
-            chosen.discard(name)
+        asked[name] = on
+        chosen -= {name, *BY_NAME[name].brings}
+    chosen |= {name for name, on in asked.items() if on}
+    config = CpuConfig(model, frozenset(chosen), frozenset(modes))
+    kept = frozenset(name for name in config.extensions if name in asked or not _idle(name, config))
+    _check(kept, asked)
+    return CpuConfig(model, kept, frozenset(modes))
+
+
+def _idle(name: str, config: CpuConfig) -> bool:
+    """Whether it is a promise about something that is not there."""
+    extension = BY_NAME[name]
+    return not extension.acts and not config.extensions.issuperset(extension.needs)
+
+
+def _check(chosen: frozenset[str], asked: Mapping[str, bool]) -> None:
+    """Raise the error for extensions that do not fit together."""
     for name in sorted(chosen):
-        missing = [need for need in BY_NAME[name].needs if need not in chosen]
+        extension = BY_NAME[name]
+        for part in extension.brings:
+            if not asked.get(part, True):
+                raise ConfigError(f"-cpu: '{name}' consists of '{part}' among others; add {name}=off or leave it on")
+        missing = [need for need in extension.needs if need not in chosen]
         if missing:
             raise ConfigError(f"-cpu: '{name}' needs '{missing[0]}'; add {missing[0]}=on or {name}=off")
-    return CpuConfig(model, frozenset(chosen), frozenset(modes))
 
 
 def _property(item: str) -> tuple[str, bool]:

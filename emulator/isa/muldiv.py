@@ -1,4 +1,4 @@
-"""The M extension: multiplication and division (manual volume I, chapter 12).
+"""The M extension and its part Zmmul: multiplication and division (manual volume I, chapter 12).
 
 Division never traps: by zero it gives all ones (quotient) or the dividend (remainder); the one signed overflow gives
 the dividend (quotient) or zero (remainder). Both are selected before dividing, so the operation stays total.
@@ -14,6 +14,7 @@ from emulator.isa.rows import R, RowSet
 if TYPE_CHECKING:
     from emulator.isa.domain import Execution, Value
 
+ZMMUL: Final = RowSet("zmmul")
 ROWS: Final = RowSet("m")
 
 ONES: Final = (1 << 64) - 1
@@ -56,19 +57,19 @@ def _word(x: Execution, compute: Binary, a: Value, b: Value, *, signed: bool) ->
     return x.sext(compute(x, extend(a, 32), extend(b, 32)), 32)
 
 
-def _rr(pattern: str, name: str, compute: Binary) -> None:
-    ROWS.row(name, pattern, R, lambda x: x.write_rd(compute(x, x.rs1, x.rs2)))
+def _rr(pattern: str, name: str, compute: Binary, rows: RowSet = ROWS) -> None:
+    rows.row(name, pattern, R, lambda x: x.write_rd(compute(x, x.rs1, x.rs2)))
 
 
-_rr("0000001 ..... ..... 000 ..... 0110011", "mul", lambda x, a, b: x.mul(a, b))
-_rr("0000001 ..... ..... 001 ..... 0110011", "mulh", lambda x, a, b: x.mulh(a, b))
-_rr("0000001 ..... ..... 010 ..... 0110011", "mulhsu", lambda x, a, b: x.mulhsu(a, b))
-_rr("0000001 ..... ..... 011 ..... 0110011", "mulhu", lambda x, a, b: x.mulhu(a, b))
+_rr("0000001 ..... ..... 000 ..... 0110011", "mul", lambda x, a, b: x.mul(a, b), ZMMUL)
+_rr("0000001 ..... ..... 001 ..... 0110011", "mulh", lambda x, a, b: x.mulh(a, b), ZMMUL)
+_rr("0000001 ..... ..... 010 ..... 0110011", "mulhsu", lambda x, a, b: x.mulhsu(a, b), ZMMUL)
+_rr("0000001 ..... ..... 011 ..... 0110011", "mulhu", lambda x, a, b: x.mulhu(a, b), ZMMUL)
 _rr("0000001 ..... ..... 100 ..... 0110011", "div", _div)
 _rr("0000001 ..... ..... 101 ..... 0110011", "divu", _divu)
 _rr("0000001 ..... ..... 110 ..... 0110011", "rem", _rem)
 _rr("0000001 ..... ..... 111 ..... 0110011", "remu", _remu)
-_rr("0000001 ..... ..... 000 ..... 0111011", "mulw", lambda x, a, b: x.sext(x.mul(a, b), 32))
+_rr("0000001 ..... ..... 000 ..... 0111011", "mulw", lambda x, a, b: x.sext(x.mul(a, b), 32), ZMMUL)
 _rr("0000001 ..... ..... 100 ..... 0111011", "divw", lambda x, a, b: _word(x, _div, a, b, signed=True))
 _rr("0000001 ..... ..... 101 ..... 0111011", "divuw", lambda x, a, b: _word(x, _divu, a, b, signed=False))
 _rr("0000001 ..... ..... 110 ..... 0111011", "remw", lambda x, a, b: _word(x, _rem, a, b, signed=True))

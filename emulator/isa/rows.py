@@ -143,6 +143,7 @@ JALR: Final = make_format("I jump", "{rd},{imm}({rs1})", RD, RS1, IMM_I)
 LOAD: Final = make_format("I load", "{rd},{imm}({rs1})", RD, RS1, IMM_I)
 SHIFT: Final = make_format("I shift", "{rd},{rs1},{shamt}", RD, RS1, "imm[5:0]@25")
 SHIFTW: Final = make_format("I shift word", "{rd},{rs1},{shamt}", RD, RS1, "imm[4:0]@24")
+UNARY: Final = make_format("R unary", "{rd},{rs1}", RD, RS1)
 S: Final = make_format("S", "{rs2},{imm}({rs1})", RS1, RS2, IMM_S)
 B: Final = make_format("B", "{rs1},{rs2},{target}", RS1, RS2, "+imm[12|10:5]@31[4:1|11]@11")
 U: Final = make_format("U", "{rd},{upper}", RD, "+imm[31:12]@31")
@@ -152,10 +153,16 @@ CSRI: Final = make_format("I csr immediate", "{rd},{csr},{zimm}", RD, RS1, "imm[
 FENCE: Final = make_format("I fence", "{order}", RD, RS1, "imm[11:0]@31")
 AMO: Final = make_format("R amo", "{rd},{rs2},({rs1})", RD, RS1, RS2, "aqrl[1:0]@26")
 LR: Final = make_format("R lr", "{rd},({rs1})", RD, RS1, "aqrl[1:0]@26")
+AMO_PAIR: Final = make_format("R amo pair", "{rd},{rs2},({rs1})", "rd[4:1]@11", RS1, "rs2[4:1]@24", "aqrl[1:0]@26")
+BLOCK: Final = make_format("I block", "({rs1})", RS1)
+PREFETCH: Final = make_format("S prefetch", "{imm}({rs1})", RS1, "+imm[11:5]@31")
 RS1_RS2: Final = make_format("R no rd", "{rs1},{rs2}", RS1, RS2)
 BARE: Final = make_format("bare", "")
 
-FORMATS: Final = (R, I, JALR, LOAD, SHIFT, SHIFTW, S, B, U, J, CSR, CSRI, FENCE, AMO, LR, RS1_RS2, BARE)
+FORMATS: Final = (
+    *(R, I, JALR, LOAD, SHIFT, SHIFTW, UNARY, S, B, U, J),
+    *(CSR, CSRI, FENCE, AMO, LR, AMO_PAIR, BLOCK, PREFETCH, RS1_RS2, BARE),
+)
 """The formats of 32-bit encodings."""
 
 
@@ -165,7 +172,7 @@ class Row:
 
     Attributes:
         name: The manual's mnemonic.
-        extension: The extension that brings it, lower case.
+        extension: What a hart must have for it, in the notation of `emulator.isa.extensions.EXTENSION_BITS`.
         mask: Encoding bits that are fixed.
         match: Their values.
         length: 2 or 4 bytes.
@@ -215,7 +222,7 @@ def parse_pattern(pattern: str) -> tuple[int, int, int]:
 
 
 class RowSet:
-    """Collects the rows of one extension, in the order of its file."""
+    """Collects the rows that require the same extensions, in the order of their file."""
 
     def __init__(self, extension: str) -> None:
         self.extension = extension
@@ -227,6 +234,10 @@ class RowSet:
         """Add an instruction."""
         mask, match, length = parse_pattern(pattern)
         self.rows.append(Row(name, self.extension, mask, match, length, layout, meaning, lift))
+
+    def named(self, name: str) -> Row:
+        """The row of a mnemonic."""
+        return next(row for row in self.rows if row.name == name)
 
     def short(self, name: str, pattern: str, base: Row, syntax: str, *operands: str, **fixed: int) -> None:
         """Add a compressed instruction: another encoding of `base`, with some operands implied."""

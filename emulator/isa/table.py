@@ -6,27 +6,36 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa import atomic, base, compressed, muldiv, system
+from emulator.isa import (
+    atomic,
+    base,
+    bitmanip,
+    cacheblock,
+    carryless,
+    compressed,
+    conditional,
+    hints,
+    maybe,
+    muldiv,
+    reservation,
+    system,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from emulator.isa.rows import Row
 
-ROWS: Final[tuple[Row, ...]] = tuple(
-    row
-    for part in (
-        base.ROWS,
-        base.ZIFENCEI,
-        muldiv.ROWS,
-        atomic.ROWS,
-        system.ZICSR,
-        system.PRIVILEGED,
-        system.SVINVAL,
-        compressed.ROWS,
-    )
-    for row in part.rows
+PARTS: Final = (
+    *(base.ROWS, base.ZIFENCEI, hints.ROWS, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED, system.SVINVAL),
+    *(atomic.ZALRSC, atomic.ZAAMO, atomic.ZABHA, atomic.ZACAS, atomic.ZABHA_ZACAS, reservation.ROWS),
+    *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
+    *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES, maybe.ZIMOP, maybe.ZCMOP),
+    *(compressed.ROWS, compressed.ZCB, compressed.ZCB_ZBA, compressed.ZCB_ZBB, compressed.ZCB_ZMMUL),
 )
+"""Every set of rows."""
+
+ROWS: Final[tuple[Row, ...]] = tuple(row for part in PARTS for row in part.rows)
 BY_NAME: Final = {row.name: row for row in ROWS}
 
 

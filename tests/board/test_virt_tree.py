@@ -66,9 +66,9 @@ def test_cpu_describes_itself() -> None:
     cpu = CpuConfig(extensions=frozenset({"i", "m", "zicsr"}))
     node = build_tree(MachineConfig(cpu=cpu)).root.find("/cpus/cpu@0")
     assert node is not None
-    assert node.properties["riscv,isa"] == strings("rv64im_zicsr")
+    assert node.properties["riscv,isa"] == strings("rv64im_zicsr_zmmul")
     assert node.properties["riscv,isa-base"] == strings("rv64i")
-    assert node.properties["riscv,isa-extensions"] == strings("i", "m", "zicsr")
+    assert node.properties["riscv,isa-extensions"] == strings("i", "m", "zicsr", "zmmul")
     assert node.properties["mmu-type"] == strings("riscv,none")
 
 

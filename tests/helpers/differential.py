@@ -12,6 +12,7 @@ from emulator.hart import csrs
 from emulator.hart.fields import PMP_R, PMP_W, PMP_X
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.state import ARCHITECTURAL, HART_OFFSETS, WORD, StopCode
+from emulator.isa.extensions import EXTENSIONS, CpuConfig
 from emulator.isa.table import BY_NAME, encode
 from tests.helpers.rig import DEVICE, RAM_SIZE, Rig
 
@@ -29,6 +30,7 @@ BASES: Final = (2, 3, 8, 9)
 """Registers that hold addresses; destinations are other registers, so that addresses stay."""
 
 DESTINATIONS: Final = tuple(number for number in range(32) if number not in BASES)
+PAIR_DESTINATIONS: Final = tuple(number for number in DESTINATIONS if number % 2 == 0)
 SHORT_DESTINATIONS: Final = tuple(number for number in DESTINATIONS if 8 <= number < 16)
 SHORT_BASES: Final = tuple(number for number in BASES if 8 <= number < 16)
 
@@ -37,8 +39,13 @@ EDGES: Final = (
     *(1 << 63, (1 << 63) - 1, (1 << 64) - 1),
 )
 
+EVERYTHING: Final = CpuConfig(extensions=frozenset(extension.name for extension in EXTENSIONS))
+
 CHUNK: Final = 32
 """Steps from one random state; then everything is compared."""
+
+ENVCFG: Final = (0, 0x01, 0x10, 0x30, 0x40, 0x80, 0xF1, 0xF0)
+"""What `menvcfg` and `senvcfg` may hold."""
 
 REFILL: Final = 8192
 """Instructions after which the code and the data are new."""
@@ -86,8 +93,8 @@ class Comparison:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.reference = Rig("reference")
-        self.compiled = Rig("compiled")
+        self.reference = Rig("reference", EVERYTHING)
+        self.compiled = Rig("compiled", EVERYTHING)
         rig = self.reference
         self._protects = False
         self._oracle = OpenExecution(rig.blocks, rig.hart, rig.backing, rig)
@@ -133,10 +140,15 @@ class Comparison:
         code = b"".join(
             self.random_encoding(row).to_bytes(row.length, "little") for _ in range(CODE_SIZE // row.length)
         )
-        data = self.random.randbytes(DATA_SIZE)
+        data = b"".join(self._word() for _ in range(DATA_SIZE // 8))
         for rig in self.rigs:
             rig.write(CODE, code)
             rig.write(DATA, data)
+
+    def _word(self) -> bytes:
+        """Eight bytes of memory, sometimes what a register is likely to hold."""
+        pick = self.random
+        return pick.choice(EDGES).to_bytes(8, "little") if pick.random() < 0.3 else pick.randbytes(8)
 
     def random_encoding(self, row: Row) -> int:
         """A legal encoding of `row` with random operands."""
@@ -160,7 +172,9 @@ class Comparison:
             reach = min(1 << part.bits - 1, CODE_SIZE)
             return pick.randrange(-reach, reach, 2)
         if part.role == "rd":
-            return pick.choice(SHORT_DESTINATIONS if part.bias else DESTINATIONS[part.nonzero :])
+            paired = part.slices[0].target == 1
+            choices = SHORT_DESTINATIONS if part.bias else PAIR_DESTINATIONS if paired else DESTINATIONS
+            return pick.choice(choices[part.nonzero :])
         if part.role == "rs1" and "({rs1})" in row.format.syntax and pick.random() < 0.9:
             return pick.choice(SHORT_BASES if part.bias else BASES)
         return None
@@ -202,6 +216,8 @@ class Comparison:
             "stvec": HANDLER + 64,
             "mepc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
             "sepc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
+            "menvcfg": pick.choice(ENVCFG),
+            "senvcfg": pick.choice(ENVCFG),
             "mcounteren": pick.getrandbits(32),
             "scounteren": pick.getrandbits(32),
             "mscratch": pick.getrandbits(64),

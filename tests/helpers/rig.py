@@ -54,7 +54,7 @@ class Rig:
         hart.put("pc", RAM_BASE)
         hart.put("priv", Privilege.M)
         hart.put("misa", self.cpu.misa)
-        hart.put("ialign", 0 if self.cpu.has("c") else 2)
+        hart.put("ialign", 0 if self.cpu.has("zca") else 2)
         for name in ("steps", "time_base", "budget", "budget0", "attention", "pending", "mask_interrupts"):
             hart.put(name, 0)
 

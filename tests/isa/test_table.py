@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 from emulator.isa.rows import Row, parse_pattern
 from emulator.isa.table import ROWS, Instruction, decode, encode, instruction_length
 
-CLAIMED: Final = {"c.lui": "c.addi16sp"}
-"""Rows some of whose encodings another row has by the manual: C.LUI with rd = x2 is C.ADDI16SP (volume I, 26.5)."""
+CLAIMED: Final = {
+    "c.lui": {"c.addi16sp"},
+    "fence": {"pause"},
+    "ori": {"prefetch.i", "prefetch.r", "prefetch.w"},
+    "packw": {"zext.h"},
+}
+"""Rows some of whose encodings other rows have by the manual, for example C.LUI with rd = x2 (volume I, 26.5)."""
 
 IGNORED: Final = {"fence.i": 0xFFFF_8F80}
 """Bits that a row has as neither fixed nor operand: rd, rs1 and imm are reserved and ignored (volume I, chapter 5)."""
@@ -47,7 +52,7 @@ def test_encoding_and_decoding_are_inverse(row: Row, data: st.DataObject) -> Non
     found = decode(encode(row, values))
 
     assert found is not None
-    if found.row.name == CLAIMED.get(row.name):
+    if found.row.name in CLAIMED.get(row.name, ()):
         return
     assert found.row is row
     assert _operands(found, row) == values

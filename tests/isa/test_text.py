@@ -35,6 +35,9 @@ class Divergence:
     legal: bool = False
 
 
+NEWER: Final = ("zicond", "zimop", "zabha", "zacas", "zcb", "zcmop")
+"""Extensions that binutils 2.40 does not know yet; their text is the manual's."""
+
 EXCEPTIONS: Final = (
     Divergence(
         0x707F,
@@ -67,6 +70,11 @@ def _samples(row: Row) -> list[int]:
     free = ~row.mask & 0xFFFF_FFFF
     words = [row.match, row.match | free, *(row.match | pick.getrandbits(32) & free for _ in range(EACH))]
     return [word for word in words if (found := decode(word)) is not None and found.row is row]
+
+
+def _newer(word: int) -> bool:
+    found = decode(word)
+    return found is not None and found.row.extension.startswith(NEWER)
 
 
 @cache
@@ -121,14 +129,14 @@ def _disagreements(words: list[int]) -> list[str]:
 
 def test_long_rows_read_as_in_binutils() -> None:
     """Random encodings of every 32-bit row have the text that objdump gives them."""
-    assert _disagreements([word for row in ROWS if row.length == 4 for word in _samples(row)]) == []
+    assert _disagreements([word for row in ROWS if row.length == 4 for word in _samples(row) if not _newer(word)]) == []
 
 
 def test_short_words_read_as_in_binutils() -> None:
     """Every 16-bit instruction has the text that objdump gives it."""
     words = [word for word in _short_words() if instruction_length(word) == 2 and decode(word) is not None]
 
-    assert _disagreements(words) == []
+    assert _disagreements([word for word in words if not _newer(word)]) == []
 
 
 def test_illegal_words_are_illegal_in_binutils() -> None:
@@ -194,6 +202,18 @@ def _canonical(word: int) -> int:
 @pytest.mark.parametrize(
     ("word", "text"),
     [
+        (0x0E20D1B3, "czero.eqz gp,ra,sp"),
+        (0x2AF6252F, "amocas.w.rl a0,a5,(a2)"),
+        (0x2CE6452F, "amocas.q.aq a0,a4,(a2)"),
+        (0x00F6052F, "amoadd.b a0,a5,(a2)"),
+        (0x81E8, "c.lbu a0,3(a1)"),
+        (0x85E8, "c.lh a0,2(a1)"),
+        (0x8DA8, "c.sh a0,2(a1)"),
+        (0x9D4D, "c.mul a0,a1"),
+        (0x9D75, "c.not a0"),
+        (0x81C0C1F3, "mop.r.0 gp,ra"),
+        (0xCE20C1F3, "mop.rr.7 gp,ra,sp"),
+        (0x6781, "c.mop.15"),
         (0x0000, ".2byte 0x0"),
         (0xFFFFFFFF, ".4byte 0xffffffff"),
         (0xDEAD0000, ".2byte 0x0"),

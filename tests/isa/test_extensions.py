@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from emulator.errors import ConfigError
+from emulator.isa.extensions import EXTENSIONS, CpuConfig, parse_cpu
+
+LETTERS = ("i", "m", "a", "f", "d", "q", "c", "v", "h")
+"""Single letters have an order of their own (volume I, "Subset Naming Convention")."""
+
+CATEGORIES = "imafcbk"
+"""Z names are sorted by the letter of what they belong to, as QEMU sorts them."""
+
+
+def _place(name: str) -> tuple[int, int, str]:
+    if len(name) == 1:
+        return (0, LETTERS.index(name), "")
+    return (1, 0, name) if name[0] == "z" else (2, 0, name)
+
+
+def test_order_is_canonical() -> None:
+    """Single letters come first, then the Z names by category, then the names of privileged extensions."""
+    names = [extension.name for extension in EXTENSIONS]
+    groups = [[name for name in names if _place(name)[0] == group] for group in range(3)]
+
+    assert [*groups[0], *groups[1], *groups[2]] == names
+    assert groups[0] == sorted(groups[0], key=_place)
+    letters = [name[1] for name in groups[1]]
+    assert list(dict.fromkeys(letters)) == sorted(set(letters), key=CATEGORIES.index)
+    for letter in set(letters):
+        within = [name for name in groups[1] if name[1] == letter]
+        assert within == sorted(within)
+
+
+def test_default_string() -> None:
+    """What `-cpu rv64` says of itself to an operating system."""
+    assert parse_cpu("rv64") == CpuConfig()
+    assert CpuConfig().isa == (
+        "rv64imac_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihintntl"
+        "_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zca_zba_zbb_zbc_zbs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "present", "absent"),
+    [
+        ("rv64", {"zmmul", "zaamo", "zalrsc", "zca"}, {"zacas", "zicond", "zbkb"}),
+        ("rv64,m=off", {"zca"}, {"m", "zmmul"}),
+        ("rv64,m=off,zmmul=on", {"zmmul"}, {"m"}),
+        ("rv64,zmmul=on,m=off", {"zmmul"}, {"m"}),
+        ("rv64,c=off", set(), {"c", "zca"}),
+        ("rv64,a=off,zawrs=off", set(), {"zaamo", "zalrsc", "za64rs", "ziccamoa", "ziccrse"}),
+        ("rv64,+zacas,-zbc", {"zacas"}, {"zbc"}),
+        ("rv64,zacas=on,zacas=off", set(), {"zacas"}),
+    ],
+)
+def test_what_goes_with_what(text: str, present: set[str], absent: set[str]) -> None:
+    """An extension brings its parts and takes them away, and a promise about what is not there is not made."""
+    found = parse_cpu(text).extensions
+
+    assert present <= found
+    assert not absent & found
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("rv64,a=off", ("'zawrs'", "'zalrsc'")),
+        ("rv64,c=off,zcb=on", ("'zcb'", "'zca'")),
+        ("rv64,zmmul=off", ("'m'", "'zmmul'")),
+        ("rv64,a=off,zawrs=off,za64rs=on", ("'za64rs'", "'zalrsc'")),
+        ("rv64,a=off,zawrs=off,zabha=on", ("'zabha'", "'zaamo'")),
+        ("rv64,zicsr=off", ("'zicsr'",)),
+        ("rv64,zicnod=on", ("'zicnod'", "'zicond'")),
+    ],
+)
+def test_what_does_not_fit_is_named(text: str, named: tuple[str, ...]) -> None:
+    """The error tells both the extension and what it lacks."""
+    with pytest.raises(ConfigError) as caught:
+        parse_cpu(text)
+
+    assert all(name in str(caught.value) for name in named)
