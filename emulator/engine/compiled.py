@@ -239,7 +239,7 @@ class CompiledEngine:
         try:
             self._hooks.store(hart, physical, size, value)
         except BusFault:
-            self._fault(hart, Cause.STORE_ACCESS)
+            self._fault(hart, self._blocks.harts[hart].get("fault_cause"))
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
 
