@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, Protocol
 
 from emulator.engine.layout import RAM_BASE
 from emulator.isa.extensions import parse_cpu
@@ -72,21 +72,33 @@ class Fault:
     tval: int
 
 
+class Memory(Protocol):
+    """Where tables are: a rig's RAM, or a machine's."""
+
+    def write(self, address: int, data: bytes) -> None:
+        """Put bytes at a physical address."""
+        ...
+
+    def read(self, address: int, length: int) -> bytes:
+        """Bytes at a physical address."""
+        ...
+
+
 class Tables:
     """A tree of page tables.
 
     Args:
-        rig: In whose RAM.
+        memory: Where it lies.
         mode: `sv39`, `sv48` or `sv57`.
         first: Physical address of the root; more tables are made behind it as they are needed.
     """
 
-    def __init__(self, rig: Rig, mode: str, first: int = TABLES) -> None:
-        self._rig = rig
+    def __init__(self, memory: Memory, mode: str, first: int = TABLES) -> None:
+        self._memory = memory
         self._number, self.levels = MODES[mode]
         self.root = first
         self._free = first + PAGE
-        rig.write(first, bytes(PAGE))
+        memory.write(first, bytes(PAGE))
 
     @property
     def satp(self) -> int:
@@ -98,18 +110,18 @@ class Tables:
         table = self.root
         for above in range(self.levels - 1, level, -1):
             entry = table + 8 * (address >> 12 + 9 * above & 511)
-            pte = int.from_bytes(self._rig.read(entry, 8), "little")
+            pte = int.from_bytes(self._memory.read(entry, 8), "little")
             if not pte & V:
                 pte = self._free >> 12 << 10 | V
-                self._rig.write(self._free, bytes(PAGE))
+                self._memory.write(self._free, bytes(PAGE))
                 self._free += PAGE
-                self._rig.write(entry, pte.to_bytes(8, "little"))
+                self._memory.write(entry, pte.to_bytes(8, "little"))
             table = (pte >> 10 & (1 << 44) - 1) << 12
         return table + 8 * (address >> 12 + 9 * level & 511)
 
     def put(self, address: int, pte: int, level: int = 0) -> None:
         """Write the PTE of `address` at a level."""
-        self._rig.write(self.place(address, level), pte.to_bytes(8, "little"))
+        self._memory.write(self.place(address, level), pte.to_bytes(8, "little"))
 
     def map(self, address: int, physical: int, flags: int, level: int = 0) -> None:
         """Write a leaf, or with flags that say so a pointer."""
@@ -117,7 +129,7 @@ class Tables:
 
     def pte(self, address: int, level: int = 0) -> int:
         """The PTE as it is now."""
-        return int.from_bytes(self._rig.read(self.place(address, level), 8), "little")
+        return int.from_bytes(self._memory.read(self.place(address, level), 8), "little")
 
 
 @cache
