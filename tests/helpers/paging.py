@@ -61,7 +61,9 @@ PLACES: Final = {
     "lh": "lh x5, 0(x6)",
     "lw": "lw x5, 0(x6)",
 }
-STORED: Final = 0x1122_3344_5566_7788
+_CODE: Final = tuple(map(assemble, PLACES.values()))
+STORED: Final = 0x1122_3344_5566_0001
+"""What stores store: eight bytes of which the first two are `c.nop`, and which are no legal PTE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Guest:
         self.rig.write(RAM_BASE, bytes(PAGES * PAGE))
         self.rig.reset()
         self.rig.device.clear()
-        self.rig.program(map(assemble, PLACES.values()), CODE)
+        self.put_code()
         self.rig.write(DATA, NOP * (16 * PAGE // 2))
         self.hart = self.rig.hart
         self.tables = Tables(self.rig, mode)
@@ -166,6 +168,10 @@ class Guest:
             "scounteren": 7,
         }.items():
             self.hart.put(name, value)
+
+    def put_code(self) -> None:
+        """Write the instructions that make accesses."""
+        self.rig.program(_CODE, CODE)
 
     def set(self, **fields: int) -> None:
         """Change fields of the hart from outside, and let nothing cached outlive it."""
