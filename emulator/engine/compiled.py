@@ -13,7 +13,6 @@ from emulator.engine.layout import CSR_ENTRY, PAGE, PAGE_SHIFT, RAM_BASE, RECORD
 from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
-from emulator.hart.fields import Cause
 from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Attention, Observed, Pending, StopCode
 from emulator.memory.ram import Mapping
 
@@ -249,7 +248,7 @@ class CompiledEngine:
         try:
             self._hooks.store(hart, physical, size, value)
         except BusFault:
-            self._fault(hart, Cause.STORE_ACCESS)
+            self._fault(hart, self._blocks.harts[hart].get("fault_cause"))
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
 

@@ -95,7 +95,7 @@ def _store_physical(size: int) -> Builder:
             e.put_line(f"call void {e.shared_pointer('on_store')}(i64 {hart}, i64 %a0, i64 {size}, i64 %a1)")
             e.ret()
         for _ in e.when(e.uge(backing, e.shared("ram_size"))):  # the boot ROM
-            e.trap(Cause.STORE_ACCESS, e.get("trap_tval"))
+            e.trap(e.get("fault_cause"), e.get("trap_tval"))
         mask = e.load_word(e.lines_of(backing))
         first, last = e.lshr(backing, LINE_SHIFT), e.lshr(e.add(backing, size - 1), LINE_SHIFT)
         hit = e.or_(e.lshr(mask, e.and_(first, 63)), e.lshr(mask, e.and_(last, 63)))

@@ -3,6 +3,9 @@
 A walk leaves in the field `leaf` what may be cached about the page: the kinds of access that its PTE allows as it now
 stands. A page whose D bit is clear is not writable in that sense, so that its first store walks again and sets the bit
 or faults.
+
+A debugger translates by the same walk, but asks for no permission and changes nothing: it answers `leaf_permissions`,
+`touch_leaf` and `pmp_permissions` itself (`emulator.debug.Inspector`).
 """
 
 from __future__ import annotations
@@ -79,7 +82,8 @@ def check_table(d: Domain, entry: Value, needed: Value, address: Value, kind: Va
         d.call(access_fault, address, kind)
 
 
-def _permissions(d: Domain, pte: Value, priv: Value) -> Value:
+@routine(params=2)
+def leaf_permissions(d: Domain, pte: Value, priv: Value) -> None:
     """The kinds of access that a leaf allows to a privilege, A and D aside."""
     status = d.get("mstatus")
     executable = d.ne(d.and_(pte, PTE_X), 0)
@@ -91,7 +95,7 @@ def _permissions(d: Domain, pte: Value, priv: Value) -> Value:
     as_user = d.eq(priv, Privilege.U)
     summed = d.ne(d.and_(status, MSTATUS_SUM), 0)
     supervisor = d.select(for_user, d.select(summed, data, 0), d.or_(data, fetch))
-    return d.select(as_user, d.select(for_user, d.or_(data, fetch), 0), supervisor)
+    d.ret(d.select(as_user, d.select(for_user, d.or_(data, fetch), 0), supervisor))
 
 
 def _misshapen(d: Domain, pte: Value, level: Value) -> Bool:
@@ -106,23 +110,30 @@ def _misshapen(d: Domain, pte: Value, level: Value) -> Bool:
     return d.either(d.either(misaligned, bad_type), d.both(napot, d.negate(legal_napot)))
 
 
-@routine(params=6, traps=True)
-def use_leaf(d: Domain, pte: Value, entry: Value, level: Value, address: Value, kind: Value, priv: Value) -> None:
-    """Steps 5 to 9 of the manual's algorithm: check a leaf, bring A and D up to date, form the physical address."""
-    allowed = _permissions(d, pte, priv)
-    refused = d.eq(d.and_(allowed, kind), 0)
-    for _ in d.when(d.either(refused, _misshapen(d, pte, level))):
-        d.call(page_fault, address, kind)
+@routine(params=4, traps=True)
+def touch_leaf(d: Domain, pte: Value, entry: Value, address: Value, kind: Value) -> None:
+    """Set A, for a store D too, in a leaf and in memory, or raise the page fault; returns the leaf as it now is."""
     needed = d.select(d.eq(kind, STORE), PTE_A | PTE_D, PTE_A)
-    current = d.var(pte)
-    for _ in d.when(d.ne(d.and_(pte, needed), needed)):
+    current = d.or_(pte, needed)
+    for _ in d.when(d.ne(pte, current)):
         for _ in d.when(d.eq(d.and_(d.get("menvcfg"), ENVCFG_ADUE), 0)):
             d.call(page_fault, address, kind)
         d.call(check_table, entry, LOAD | STORE, address, kind)
         d.put("trap_tval", address)
-        current.set(d.or_(pte, needed))
-        d.store_physical(entry, PTE_SIZE, current.get())
-    dirty = d.ne(d.and_(current.get(), PTE_D), 0)
+        d.put("fault_cause", _cause(d, kind, Cause.FETCH_ACCESS, Cause.LOAD_ACCESS, Cause.STORE_ACCESS))
+        d.store_physical(entry, PTE_SIZE, current)
+    d.ret(current)
+
+
+@routine(params=6, traps=True)
+def use_leaf(d: Domain, pte: Value, entry: Value, level: Value, address: Value, kind: Value, priv: Value) -> None:
+    """Steps 5 to 9 of the manual's algorithm: check a leaf, bring A and D up to date, form the physical address."""
+    allowed = d.call(leaf_permissions, pte, priv)
+    refused = d.eq(d.and_(allowed, kind), 0)
+    for _ in d.when(d.either(refused, _misshapen(d, pte, level))):
+        d.call(page_fault, address, kind)
+    current = d.call(touch_leaf, pte, entry, address, kind)
+    dirty = d.ne(d.and_(current, PTE_D), 0)
     d.put("leaf", d.select(dirty, allowed, d.and_(allowed, EVERYTHING ^ STORE)))
     napot = d.select(d.ne(d.and_(pte, PTE_N), 0), 0xF000, 0)
     span = d.or_(d.sub(d.shl(1, d.add(d.mul(level, 9), 12)), 1), napot)

@@ -221,7 +221,7 @@ class Domain(Ops, Protocol):
         ...
 
     def store_physical(self, physical: Value, size: int, value: Value) -> None:
-        """Write RAM or a device; a store access fault with `trap_tval` where nothing answers."""
+        """Write RAM or a device; `fault_cause` with `trap_tval` where nothing answers or nothing can be written."""
         ...
 
     def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
