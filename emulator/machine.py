@@ -73,7 +73,7 @@ class Machine:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
-        self._blocks = Blocks(config.harts)
+        self._blocks = Blocks(config.harts, config.cpu)
         self.clock = Clock(self._blocks.shared.word("ticks_offset"))
         self.clock.source = self._tick_now
         self._backing = Backing(config.ram_size, ROM_BASE, ROM_SIZE)
@@ -112,21 +112,11 @@ class Machine:
     def _power_on(self) -> None:
         self._turns.reset()
         self._requested = None
-        starts = self.board.start_pcs
-        self._blocks.reset(lambda hart: self._initialize(hart, starts[hart.index]))
+        self._blocks.reset(self.board.start_pcs)
         self.engine.ram_changed(0, len(self._backing.bytes))
         self.engine.set_special(self.board.htif.address if self.board.htif is not None else None)
         self.engine.flush()
         self.clock.advance(0)
-
-    def _initialize(self, hart: HartBlock, pc: int) -> None:
-        cpu = self.config.cpu
-        hart.put("pc", pc)
-        hart.put("priv", Privilege.M)
-        hart.put("misa", cpu.misa)
-        hart.put("ialign", 0 if cpu.has("zca") else 2)
-        for name in ("steps", "time_base", "budget", "budget0", "attention", "pending"):
-            hart.put(name, 0)
 
     def observe(self, observer: Observer | None, *, traps: bool = False, code: bool = False) -> None:
         """Tell `observer` of traps, or of code that is executed for the first time, as they happen.

@@ -83,12 +83,20 @@ class Server:
         await self.attend(SocketWire(stream.socket))
 
     async def attend(self, wire: Wire) -> None:
-        """Serve the debugger at the other end, or refuse it when there is one already; then close the wire."""
+        """Serve the debugger at the other end, or refuse it when there is one already; then close the wire.
+
+        Who says nothing is no debugger: a port scan, or a connection left open, keeps nobody out.
+        """
         try:
-            if await self._wait_for_vacancy():
-                await self._serve_one(wire)
+            first = await wire.receive()
+            if not first:
+                return
+            session = Session(self._capabilities if await self._wait_for_vacancy() else ())
+            session.receive_data(first)
+            if self._vacant is None:
+                await self._serve_one(wire, session)
             else:
-                await refuse(wire, Session(()))
+                await refuse(wire, session)
         finally:
             with trio.CancelScope(shield=True):
                 await wire.close()
@@ -100,11 +108,10 @@ class Server:
                 await self._vacant.wait()
         return self._vacant is None
 
-    async def _serve_one(self, wire: Wire) -> None:
+    async def _serve_one(self, wire: Wire, session: Session) -> None:
         vacant = self._vacant = trio.Event()
         try:
             client = Client(self._target, self._runner, self._execute)
-            session = Session(self._capabilities)
             await Connection(wire, session, client, self._option.on_disconnect, self._report).serve()
         finally:
             self._vacant = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.engine import cache as disk
@@ -14,7 +13,6 @@ from emulator.engine.layout import CSR_ENTRY, PAGE, PAGE_SHIFT, RAM_BASE, RECORD
 from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
-from emulator.hart.fields import Cause
 from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Attention, Observed, Pending, StopCode
 from emulator.memory.ram import Mapping
 
@@ -75,9 +73,12 @@ class MappedCode:
         return table
 
 
-@cache
+_mapped: list[MappedCode] = []
+"""The code, once it is mapped: all machines of the process share it."""
+
+
 def mapped_code(progress: Callable[[str], None] | None = None) -> MappedCode:
-    """The engine's code: from disk, or compiled now and kept.
+    """The engine's code: mapped before in this process, from disk, or compiled now and kept.
 
     Args:
         progress: Told, in a sentence, when the engine has to be compiled first.
@@ -85,6 +86,13 @@ def mapped_code(progress: Callable[[str], None] | None = None) -> MappedCode:
     Raises:
         EngineError: It cannot be compiled on this host.
     """
+    if not _mapped:
+        _mapped.append(MappedCode(*obtain_code(progress)))
+    return _mapped[0]
+
+
+def obtain_code(progress: Callable[[str], None] | None) -> tuple[Code, Tables]:
+    """The engine from disk, or compiled now and kept; as of `mapped_code`."""
     kept = disk.load()
     if kept is None:
         from emulator.engine.build import compile_text, module_text
@@ -95,7 +103,7 @@ def mapped_code(progress: Callable[[str], None] | None = None) -> MappedCode:
 
         kept = compile_text(module_text()), tables()
         disk.store(*kept)
-    return MappedCode(*kept)
+    return kept
 
 
 def _pointer(table: array[int]) -> int:
@@ -240,7 +248,7 @@ class CompiledEngine:
         try:
             self._hooks.store(hart, physical, size, value)
         except BusFault:
-            self._fault(hart, Cause.STORE_ACCESS)
+            self._fault(hart, self._blocks.harts[hart].get("fault_cause"))
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
 

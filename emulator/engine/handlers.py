@@ -15,7 +15,7 @@ from emulator.engine.decoding import row_links
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter
 from emulator.engine.layout import IMM, LINE_SHIFT, LONG, NEAR, PAGE, PAGE_SHIFT, RD, RS1, RS2, UNLINKED
 from emulator.engine.runtime import data_entry
-from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_privilege
+from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_context
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.state import (
     DATA_ENTRY,
@@ -420,6 +420,10 @@ def _breakpoint(e: HandlerEmitter) -> None:
     e.put("pc", pc)
     for _ in e.when(e.ne(e.call_plain("has_break", f"i64 {pc}", result="i64"), 0)):
         e.leave(StopCode.BREAKPOINT)
+    offset = e.and_(pc, PAGE - 1)
+    for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):
+        e.store_raw("ptr", "@decode", "%ip")  # the breakpoint was removed
+        e.dispatch("%ip")
     e.call_plain("single")
     _found(e)
 
@@ -441,7 +445,7 @@ def _resume(e: HandlerEmitter) -> None:
         e.put("attention", 0)
         e.call(poll_interrupts)
         again.set(e.get("attention"))
-    data = e.at(e.field("data_tlb"), e.mul(e.call(data_privilege), TLB_ENTRIES * DATA_ENTRY))
+    data = e.at(e.field("data_tlb"), e.mul(e.call(data_context), TLB_ENTRIES * DATA_ENTRY))
     fetch = e.at(e.field("fetch_tlb"), e.mul(e.get("priv"), TLB_ENTRIES * FETCH_ENTRY))
     e.put_pointer("tlb_data", data)
     e.put_pointer("tlb_fetch", fetch)

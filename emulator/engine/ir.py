@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from emulator.engine.integers import MASK, IntOps
+from emulator.engine.layout import NOWHERE
 from emulator.hart.fields import Cause
 from emulator.hart.state import HART_OFFSETS, SHARED_OFFSETS, Attention, Observed, Pending, StopCode
 from emulator.isa.domain import Bool, Routine, Value
@@ -405,6 +406,10 @@ class RoutineEmitter(Emitter):
     def cache(self, address: Value, physical: Value) -> None:
         """Fill the soft TLB."""
         self.call_plain("fill_data", f"i64 {text(address)}", f"i64 {text(physical)}")
+
+    def holds_memory(self, physical: Value) -> Bool:
+        """Ask for its backing offset."""
+        return self.ne(self.call_plain("backing", f"i64 {text(physical)}", result="i64"), NOWHERE)
 
     def load_physical(self, physical: Value, size: int) -> Value:
         """RAM in place, everything else through the machine's callback."""

@@ -181,6 +181,10 @@ class ReferenceDomain(IntOps):
         in_rom = physical - self._backing.rom_base
         return ram_size + in_rom if 0 <= in_rom < len(self._backing.rom) else None
 
+    def holds_memory(self, physical: int) -> bool:
+        """Whether RAM or ROM answers."""
+        return self.backing_offset(physical) is not None
+
     def load_physical(self, physical: int, size: int) -> int:
         """Read RAM, ROM or a device."""
         at = self.backing_offset(physical)
@@ -199,10 +203,10 @@ class ReferenceDomain(IntOps):
             try:
                 self._hooks.store(self.hart.index, physical, size, value)
             except BusFault:
-                raise Trapped(Cause.STORE_ACCESS, self.get("trap_tval")) from None
+                raise Trapped(self.get("fault_cause"), self.get("trap_tval")) from None
             return
         if at >= len(self._backing.ram):
-            raise Trapped(Cause.STORE_ACCESS, self.get("trap_tval"))
+            raise Trapped(self.get("fault_cause"), self.get("trap_tval"))
         self._backing.bytes[at : at + size] = value.to_bytes(size, "little")
         if self.special is not None and physical >> 6 == self.special >> 6:
             self._hooks.line_written(self.hart.index)

@@ -21,9 +21,10 @@ from emulator.engine.layout import (
     RECORD_PAGE,
     WATCH,
 )
-from emulator.hart.access import FETCH, LOAD, STORE, check_fetch, data_privilege, page_permissions, translate_fetch
+from emulator.hart.access import check_fetch, data_privilege, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.state import DATA_ENTRY, FETCH_ENTRY, HART_OFFSETS, NO_TAG, PRIVILEGES, TLB_ENTRIES, Pending
+from emulator.hart.translation import FETCH, LOAD, STORE
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Routine, Value
@@ -94,7 +95,7 @@ def _store_physical(size: int) -> Builder:
             e.put_line(f"call void {e.shared_pointer('on_store')}(i64 {hart}, i64 %a0, i64 {size}, i64 %a1)")
             e.ret()
         for _ in e.when(e.uge(backing, e.shared("ram_size"))):  # the boot ROM
-            e.trap(Cause.STORE_ACCESS, e.get("trap_tval"))
+            e.trap(e.get("fault_cause"), e.get("trap_tval"))
         mask = e.load_word(e.lines_of(backing))
         first, last = e.lshr(backing, LINE_SHIFT), e.lshr(e.add(backing, size - 1), LINE_SHIFT)
         hit = e.or_(e.lshr(mask, e.and_(first, 63)), e.lshr(mask, e.and_(last, 63)))
@@ -186,6 +187,7 @@ def _fill_data(e: RuntimeEmitter) -> None:
         e.ret()
     page = e.and_("%a0", PAGE_BITS)
     allowed = e.call(page_permissions, e.and_("%a1", PAGE_BITS), e.call(data_privilege))
+    allowed = e.and_(allowed, e.get("leaf"))
     lines = e.var(e.load_word(e.lines_of(backing)))
     e.put("watch_reads", 0)
     for _ in e.when(e.ne(e.shared("watch_count"), 0), UNLIKELY):

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emulator.hart.access import LOAD, STORE
+from emulator.hart.translation import LOAD, STORE
 from emulator.stops import WatchKind
 
 KINDS = {WatchKind.WRITE: STORE, WatchKind.READ: LOAD, WatchKind.ACCESS: LOAD | STORE}

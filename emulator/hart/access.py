@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import MSTATUS_MPRV, PMP_R, PMP_W, PMP_X, Cause, Privilege
+from emulator.hart.fields import MSTATUS_MPRV, MSTATUS_SUM, Cause, Privilege
 from emulator.hart.pmp import pmp_permissions
 from emulator.hart.state import NO_TAG
+from emulator.hart.translation import FETCH, LOAD, STORE, translate
 from emulator.isa.domain import Routine, routine
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Domain, Value
 
-LOAD: Final = PMP_R
-STORE: Final = PMP_W
-FETCH: Final = PMP_X
-"""Kinds of access, as the permission that each needs."""
-
 PAGE: Final = 0xFFF
+SUM_CONTEXT: Final = 2
 
 
 @routine(params=0)
@@ -34,14 +31,24 @@ def translate_data(d: Domain, address: Value, kind: Value) -> None:
 
     With `LOAD | STORE` either permission is enough, and a fault is a store's.
     """
-    del kind
-    d.ret(address)  # satp is read-only Bare
+    d.ret(d.call(translate, address, kind, d.call(data_privilege)))
 
 
 @routine(params=1, traps=True)
 def translate_fetch(d: Domain, address: Value) -> None:
     """Physical address of an instruction parcel."""
-    d.ret(address)  # satp is read-only Bare
+    d.ret(d.call(translate, address, FETCH, d.get("priv")))
+
+
+@routine(params=0)
+def data_context(d: Domain) -> None:
+    """Which TLB set loads and stores use: one a privilege, and one more (2) for S-mode under SUM.
+
+    A change of MXR or of `satp` flushes instead.
+    """
+    priv = d.call(data_privilege)
+    summed = d.ne(d.and_(d.get("mstatus"), MSTATUS_SUM), 0)
+    d.ret(d.select(d.both(d.eq(priv, Privilege.S), summed), SUM_CONTEXT, priv))
 
 
 @routine(params=2)

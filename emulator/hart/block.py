@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from emulator.hart.fields import Privilege
 from emulator.hart.state import (
     ARCHITECTURAL_SIZE,
     HART_OFFSETS,
@@ -17,7 +18,9 @@ from emulator.hart.state import (
 from emulator.memory.ram import Mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+
+    from emulator.isa.extensions import CpuConfig
 
 _INDEX = {name: offset // WORD for name, offset in HART_OFFSETS.items()}
 _SHARED_INDEX = {name: offset // WORD for name, offset in SHARED_OFFSETS.items()}
@@ -71,13 +74,18 @@ class SharedBlock:
 class Blocks:
     """The blocks of all harts of a machine, and the shared one.
 
+    Args:
+        count: How many harts.
+        cpu: What they are.
+
     Attributes:
         harts: One block a hart, in order of `mhartid`.
         shared: The shared block.
         stride: Bytes from one hart's block to the next.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, cpu: CpuConfig) -> None:
+        self._cpu = cpu
         self.stride = -(-HART_SIZE // 64) * 64
         self._harts = Mapping(count * self.stride)
         self._shared = Mapping(SHARED_SIZE)
@@ -89,16 +97,24 @@ class Blocks:
         self.shared.put("harts", self._harts.address)
         self.shared.put("hart_count", count)
         self.shared.put("hart_size", self.stride)
+        self.shared.put("extensions", cpu.mask)
+        self.shared.put("satp_modes", cpu.satp_modes)
         for hart in self.harts:
             hart.put("shared", self._shared.address)
             hart.put("self_index", hart.index)
             hart.put("mhartid", hart.index)
 
-    def reset(self, initialize: Callable[[HartBlock], None]) -> None:
-        """Clear every hart's architectural state, then let `initialize` set what is not zero."""
-        for hart in self.harts:
+    def reset(self, starts: Sequence[int]) -> None:
+        """Every hart as at power-on: in M-mode at its address of `starts`, what the manual leaves open zero."""
+        for hart, start in zip(self.harts, starts, strict=True):
             hart.words[: ARCHITECTURAL_SIZE // WORD] = memoryview(bytes(ARCHITECTURAL_SIZE)).cast("Q")
             hart.put("mhartid", hart.index)
             hart.put("reservation", NO_TAG)
             hart.put("loop_pc", NO_TAG)
-            initialize(hart)
+            hart.put("pc", start)
+            hart.put("priv", Privilege.M)
+            hart.put("misa", self._cpu.misa)
+            hart.put("menvcfg", self._cpu.menvcfg)
+            hart.put("ialign", 0 if self._cpu.has("zca") else 2)
+            for name in ("steps", "time_base", "budget", "budget0", "attention", "pending"):
+                hart.put(name, 0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.access import LOAD, STORE, WRITE, check_data, translate_data
+from emulator.hart.access import WRITE, check_data, translate_data
 from emulator.hart.fields import MASK64, Privilege
+from emulator.hart.translation import LOAD, STORE
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from emulator.hart.fields import (
     M_INTERRUPTS,
     MASK64,
     MSTATUS_MPP,
+    MSTATUS_MXR,
     MSTATUS_SXL64,
     MSTATUS_TVM,
     MSTATUS_UXL64,
@@ -33,6 +34,7 @@ from emulator.hart.fields import (
     Privilege,
 )
 from emulator.hart.state import PMP_ENTRIES
+from emulator.hart.translation import ENVCFG_ADUE, ENVCFG_PBMTE, SATP_MODE, has
 from emulator.isa.extensions import ALWAYS, EXTENSION_BITS
 
 if TYPE_CHECKING:
@@ -98,16 +100,23 @@ def _read_mstatus(d: Domain) -> Value:
     return d.or_(d.get("mstatus"), MSTATUS_UXL64 | MSTATUS_SXL64)
 
 
+def _put_mstatus(d: Domain, value: Value) -> None:
+    """Cached translations hold what MXR allows; SUM, MPRV and the privilege choose among sets of them."""
+    changed = d.xor(d.get("mstatus"), value)
+    d.put("mstatus", value)
+    for _ in d.when(d.ne(d.and_(changed, MSTATUS_MXR), 0)):
+        d.flush()
+    d.attend()
+
+
 def _write_mstatus(d: Domain, value: Value) -> None:
     reserved = d.eq(d.and_(value, MSTATUS_MPP), 2 << 11)
     writable = d.select(reserved, MSTATUS_WRITABLE & ~MSTATUS_MPP, MSTATUS_WRITABLE)
-    d.put("mstatus", _merge(d, d.get("mstatus"), value, writable))
-    d.attend()
+    _put_mstatus(d, _merge(d, d.get("mstatus"), value, writable))
 
 
 def _write_sstatus(d: Domain, value: Value) -> None:
-    d.put("mstatus", _merge(d, d.get("mstatus"), value, SSTATUS_WRITABLE))
-    d.attend()
+    _put_mstatus(d, _merge(d, d.get("mstatus"), value, SSTATUS_WRITABLE))
 
 
 # Interrupt pending and enable. `mip` holds what is pending; SEIP is what was written OR the PLIC's line.
@@ -142,16 +151,16 @@ ENVCFG_FIELDS: Final = (("zicbom", ENVCFG_CBIE | ENVCFG_CBCFE), ("zicboz", ENVCF
 """Fields that `menvcfg` and `senvcfg` have where a hart has an extension."""
 
 
-def _envcfg(number: int, name: str) -> Csr:
-    """`menvcfg`, `senvcfg`: CBIE = 2 is reserved and becomes 0."""
+def _envcfg(number: int, name: str, fields: tuple[tuple[str, int], ...] = ENVCFG_FIELDS) -> Csr:
+    """`menvcfg`, `senvcfg`: CBIE = 2 is reserved and becomes 0. What a PTE may hold can change: caches are flushed."""
 
     def write(d: Domain, value: Value) -> None:
         writable: Value = ENVCFG_FIOM
-        for extension, bits in ENVCFG_FIELDS:
-            absent = d.eq(d.and_(d.shared("extensions"), 1 << EXTENSION_BITS[extension]), 0)
-            writable = d.or_(writable, d.select(absent, 0, bits))
+        for extension, bits in fields:
+            writable = d.or_(writable, d.select(has(d, extension), bits, 0))
         reserved = d.eq(d.and_(value, ENVCFG_CBIE), 2 << 4)
         d.put(name, d.and_(value, d.and_(writable, d.select(reserved, MASK64 ^ ENVCFG_CBIE, MASK64))))
+        d.flush()
 
     return Csr(number, name, lambda d: d.get(name), write)
 
@@ -219,6 +228,15 @@ def _satp_guard(d: Domain) -> None:
         d.illegal()
 
 
+def _write_satp(d: Domain, value: Value) -> None:
+    """An unsupported mode leaves the register as it was; a supported one keeps a 16-bit ASID and a 44-bit PPN."""
+    mode = d.lshr(value, SATP_MODE)
+    supported = d.ne(d.and_(d.lshr(d.shared("satp_modes"), mode), 1), 0)
+    for _ in d.when(supported):
+        d.put("satp", d.select(d.eq(mode, 0), 0, value))
+        d.flush()
+
+
 def _pmpcfg(group: int) -> Csr:
     """`pmpcfg0` and `pmpcfg2`: eight entries each; a locked entry keeps its byte, and W without R is not kept."""
     first = group * 4
@@ -277,7 +295,7 @@ ROWS: Final = (
     _stored(0x142, "scause"),
     _stored(0x143, "stval"),
     Csr(0x144, "sip", lambda d: d.and_(d.get("mip"), d.get("mideleg")), _write_sip),
-    Csr(0x180, "satp", lambda d: d.get("satp"), lambda _d, _v: None, _satp_guard),
+    Csr(0x180, "satp", lambda d: d.get("satp"), _write_satp, _satp_guard),
     # Machine.
     _constant(0xF11, "mvendorid"),
     _constant(0xF12, "marchid"),
@@ -291,7 +309,7 @@ ROWS: Final = (
     _stored(0x304, "mie", writable=S_INTERRUPTS | M_INTERRUPTS, notice=True),
     _vector(0x305, "mtvec"),
     _stored(0x306, "mcounteren", writable=(1 << 32) - 1),
-    _envcfg(0x30A, "menvcfg"),
+    _envcfg(0x30A, "menvcfg", (*ENVCFG_FIELDS, ("svadu", ENVCFG_ADUE), ("svpbmt", ENVCFG_PBMTE))),
     _constant(0x320, "mcountinhibit"),
     *(_constant(0x320 + n, f"mhpmevent{n}") for n in range(3, 32)),
     _stored(0x340, "mscratch"),

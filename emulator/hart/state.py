@@ -84,6 +84,7 @@ RUNTIME: Final = (
     Field("mask_interrupts"),  # 1 while a debugger steps with interrupts held back
     Field("ip"),  # record of the instruction that called a routine
     Field("next_ip"),  # record that a fetch found
+    Field("leaf"),  # kinds of access that the page just translated allows (see `emulator.hart.translation`)
     Field("watch_reads"),  # whether the page being cached has a watchpoint on loads
     Field("cur"),  # fetch entry that the running code came through
     Field("tlb_data"),
@@ -110,7 +111,7 @@ SHARED: Final = tuple(
         "on_load on_store on_line on_trap on_decode "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count "  # tables of the debugger
         "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
-        "extensions ticks_mul ticks_div ticks_offset special_line observed"
+        "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"
     ).split()
 )
 """What all harts of a machine share; addresses of tables, their sizes, the configuration."""

@@ -212,12 +212,16 @@ class Domain(Ops, Protocol):
         """Remember the translation of the page of `address`, so that the next access need not ask again."""
         ...
 
+    def holds_memory(self, physical: Value) -> Bool:
+        """Whether RAM or ROM answers at a physical address."""
+        ...
+
     def load_physical(self, physical: Value, size: int) -> Value:
         """Read RAM or a device, zero-extended; `fault_cause` with `trap_tval` where nothing answers."""
         ...
 
     def store_physical(self, physical: Value, size: int, value: Value) -> None:
-        """Write RAM or a device; a store access fault with `trap_tval` where nothing answers."""
+        """Write RAM or a device; `fault_cause` with `trap_tval` where nothing answers or nothing can be written."""
         ...
 
     def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:

@@ -81,6 +81,11 @@ EXTENSIONS: Final = (
     Extension("zbc", default=True, needs=("i",), about="carry-less multiplication"),
     Extension("zbkb", needs=("i",), about="bit manipulation for cryptography"),
     Extension("zbs", default=True, needs=("i",), about="single bits"),
+    Extension("svade", about="a page fault where A or D would have to be set"),
+    Extension("svadu", default=True, about="A and D are set by the hart where menvcfg.ADUE says so"),
+    Extension("svinval", about="fine-grained invalidation of translations"),
+    Extension("svnapot", about="64 KiB pages made of sixteen PTEs"),
+    Extension("svpbmt", about="memory types in PTEs (all behave alike here)"),
 )
 """Every extension, in canonical order."""
 
@@ -104,6 +109,11 @@ def satisfied(required: str, chosen: AbstractSet[str]) -> bool:
 ALWAYS: Final = frozenset({"i", "zicsr"})
 """What a hart of this machine cannot do without: M-mode has CSRs."""
 
+TRANSLATIONS: Final = ("sv39", "sv48", "sv57")
+"""Page-table modes, as `-cpu` spells them; `satp.MODE` is 8, 9 and 10. Each needs the one before it."""
+
+MENVCFG_ADUE: Final = 1 << 61
+
 MISA_MXL64: Final = 2 << 62
 
 
@@ -114,10 +124,12 @@ class CpuConfig:
     Attributes:
         name: The model, `rv64`.
         extensions: Names of the extensions that harts have; what they bring is added.
+        translations: Names of the page-table modes that `satp` takes besides Bare.
     """
 
     name: str = "rv64"
     extensions: frozenset[str] = frozenset(extension.name for extension in EXTENSIONS if extension.default)
+    translations: frozenset[str] = frozenset(TRANSLATIONS)
 
     def __post_init__(self) -> None:
         brought = (BY_NAME[name].brings for name in self.extensions)
@@ -156,8 +168,18 @@ class CpuConfig:
 
     @property
     def mmu_type(self) -> str:
-        """The device tree's `mmu-type`."""
-        return "riscv,none"
+        """The device tree's `mmu-type`: the largest mode."""
+        return f"riscv,{max(self.translations, default='none')}"
+
+    @property
+    def satp_modes(self) -> int:
+        """A bit for each value that `satp.MODE` can have."""
+        return 1 | sum(1 << 8 + TRANSLATIONS.index(name) for name in self.translations)
+
+    @property
+    def menvcfg(self) -> int:
+        """`menvcfg` at reset: ADUE is set where Svadu is there without Svade, as in QEMU."""
+        return MENVCFG_ADUE if self.has("svadu") and not self.has("svade") else 0
 
 
 MODELS: Final = {"rv64": CpuConfig()}
@@ -185,18 +207,22 @@ def parse_cpu(text: str) -> CpuConfig:
     if model not in MODELS:
         raise ConfigError(f"-cpu: there is no CPU model '{model}'; there is: {', '.join(MODELS)}")
     chosen = set(MODELS[model].extensions)
+    modes = set(MODELS[model].translations)
     asked: dict[str, bool] = {}
     for item in properties:
         name, on = _property(item)
+        if name in TRANSLATIONS:
+            modes = modes | {m for m in TRANSLATIONS if m <= name} if on else {m for m in modes if m < name}
+            continue
         if not on and name in ALWAYS:
             raise ConfigError(f"-cpu: '{name}' cannot be switched off; every hart of this machine has it")
         asked[name] = on
         chosen -= {name, *BY_NAME[name].brings}
     chosen |= {name for name, on in asked.items() if on}
-    config = CpuConfig(model, frozenset(chosen))
+    config = CpuConfig(model, frozenset(chosen), frozenset(modes))
     kept = frozenset(name for name in config.extensions if name in asked or not _idle(name, config))
     _check(kept, asked)
-    return CpuConfig(model, kept)
+    return CpuConfig(model, kept, frozenset(modes))
 
 
 def _idle(name: str, config: CpuConfig) -> bool:
@@ -222,9 +248,10 @@ def _property(item: str) -> tuple[str, bool]:
         name, value = item[1:], "on" if item[0] == "+" else "off"
     else:
         name, _, value = item.partition("=")
-    if name not in BY_NAME:
-        near = difflib.get_close_matches(name, BY_NAME, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(BY_NAME)}"
+    known = (*BY_NAME, *TRANSLATIONS)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known)}"
         raise ConfigError(f"-cpu: there is no property '{name}'{hint}")
     if value not in _SWITCH:
         raise ConfigError(f"-cpu: '{name}' takes on or off, not '{value}'")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ZICSR: Final = RowSet("zicsr")
 PRIVILEGED: Final = RowSet("i")
+SVINVAL: Final = RowSet("svinval")
 
 Source = Callable[["Execution"], "Value"]
 Change = Callable[["Execution", "Value", "Value"], "Value"]
@@ -60,6 +61,12 @@ ZICSR.row("csrrsi", "............ ..... 110 ..... 1110011", CSRI, _modify(lambda
 ZICSR.row("csrrci", "............ ..... 111 ..... 1110011", CSRI, _modify(lambda x: x.rs1_number, _clear), Lift.CALL)
 
 
+def _check_fence(x: Execution) -> None:
+    """The ordering instructions around `sinval.vma` need S-mode and heed nothing else."""
+    for _ in x.when(x.eq(x.get("priv"), Privilege.U)):
+        x.illegal()
+
+
 def _sfence_vma(x: Execution) -> None:
     priv = x.get("priv")
     virtual = x.both(x.eq(priv, Privilege.S), x.ne(x.and_(x.get("mstatus"), MSTATUS_TVM), 0))
@@ -81,3 +88,7 @@ PRIVILEGED.row(
 )
 PRIVILEGED.row("wfi", "0001000 00101 00000 000 00000 1110011", BARE, _wait, Lift.ENDS_BLOCK)
 PRIVILEGED.row("sfence.vma", "0001001 ..... ..... 000 00000 1110011", RS1_RS2, _sfence_vma, Lift.CALL)
+
+SVINVAL.row("sinval.vma", "0001011 ..... ..... 000 00000 1110011", RS1_RS2, _sfence_vma, Lift.CALL)
+SVINVAL.row("sfence.w.inval", "0001100 00000 00000 000 00000 1110011", BARE, _check_fence, Lift.CALL)
+SVINVAL.row("sfence.inval.ir", "0001100 00001 00000 000 00000 1110011", BARE, _check_fence, Lift.CALL)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from emulator.isa.rows import Row
 
 PARTS: Final = (
-    *(base.ROWS, base.ZIFENCEI, hints.ROWS, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED),
+    *(base.ROWS, base.ZIFENCEI, hints.ROWS, muldiv.ROWS, muldiv.ZMMUL, system.ZICSR, system.PRIVILEGED, system.SVINVAL),
     *(atomic.ZALRSC, atomic.ZAAMO, atomic.ZABHA, atomic.ZACAS, atomic.ZABHA_ZACAS, reservation.ROWS),
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
     *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES, maybe.ZIMOP, maybe.ZCMOP),

@@ -123,7 +123,7 @@ def test_the_engine_is_compiled_once(real: MappedCode, folder: Path, monkeypatch
 
     monkeypatch.setattr(build, "compile_text", compile_text)
     told: list[str] = []
-    make = compiled.mapped_code.__wrapped__
+    make = compiled.obtain_code
     make(told.append)
     assert (len(compilations), len(told)) == (1, 1)
 

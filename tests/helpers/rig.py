@@ -9,7 +9,6 @@ from emulator.engine import Engine, make_engine
 from emulator.engine.layout import RAM_BASE
 from emulator.errors import BusFault
 from emulator.hart.block import Blocks, HartBlock
-from emulator.hart.fields import Privilege
 from emulator.isa.extensions import CpuConfig
 from emulator.memory.ram import Backing
 from tests.helpers.program import Program, build
@@ -30,7 +29,7 @@ class Rig:
 
     def __init__(self, kind: str, cpu: CpuConfig | None = None, ram_size: int = RAM_SIZE) -> None:
         self.cpu = cpu or CpuConfig()
-        self.blocks = Blocks(1)
+        self.blocks = Blocks(1, self.cpu)
         self.backing = Backing(ram_size, 0x1000, 0x1000)
         self.device: dict[int, int] = {}
         self.lines_written = 0
@@ -46,17 +45,10 @@ class Rig:
 
     def reset(self, *, warm: bool = False) -> None:
         """M-mode at the beginning of RAM, everything else zero; `warm` keeps what the engine has cached."""
-        self.blocks.reset(self._initialize)
+        self.blocks.reset((RAM_BASE,))
+        self.hart.put("mask_interrupts", 0)
         if not warm:
             self.engine.flush()
-
-    def _initialize(self, hart: HartBlock) -> None:
-        hart.put("pc", RAM_BASE)
-        hart.put("priv", Privilege.M)
-        hart.put("misa", self.cpu.misa)
-        hart.put("ialign", 0 if self.cpu.has("zca") else 2)
-        for name in ("steps", "time_base", "budget", "budget0", "attention", "pending", "mask_interrupts"):
-            hart.put(name, 0)
 
     def write(self, address: int, data: bytes) -> None:
         """Put bytes into RAM."""

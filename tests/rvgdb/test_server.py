@@ -192,10 +192,13 @@ async def test_a_second_debugger_is_refused(stub: Stub, gdb: RspClient) -> None:
     assert await gdb.ask(b"qAttached") == b"1"
 
 
-async def test_a_silent_second_debugger_is_dropped(stub: Stub, gdb: RspClient, autojump_clock: object) -> None:
-    """One that asks nothing is closed after a while."""
+async def test_a_second_debugger_that_only_greets_is_dropped(
+    stub: Stub, gdb: RspClient, autojump_clock: object
+) -> None:
+    """One that begins to talk but asks nothing is closed after a while."""
     began = trio.current_time()
     second = stub.connect()
+    await second.stream.send_all(b"+")
     with trio.fail_after(2 * REFUSAL_SECONDS):
         assert await second.stream.receive_some() == b""
     assert trio.current_time() - began == pytest.approx(REFUSAL_SECONDS + HANDOVER_SECONDS)
@@ -348,3 +351,10 @@ async def test_a_monitor_may_resume_the_guest_under_a_debugger(stub: Stub, gdb: 
     assert stub.runner.running
     assert await gdb.ask(b"qAttached") == b"1"
     assert not stub.runner.running
+
+
+async def test_a_silent_connection_keeps_nobody_out() -> None:
+    """Who connects and says nothing does not hold the debug port."""
+    async with listening(Stub()) as port, await trio.open_tcp_stream(port.host, port.port):
+        debugger = await port.attach()
+        assert (await debugger.ask(b"qC")).startswith(b"QC")
