@@ -81,7 +81,7 @@ def scattered(seed: int) -> tuple[Rig, Rig, Rig]:
         rig.write(CODE, bytes(code[:CODE_SIZE]))
         rig.write(DATA, choose.randbytes(64) * 256 if rig is pair.reference else pair.reference.read(DATA, 64 * 256))
     pair._scatter()
-    third = Rig("compiled")
+    third = Rig("compiled", pair.compiled.cpu)
     third.write(RAM_BASE, bytes(pair.compiled.backing.ram))
     third.reset()
     third.hart.words[: len(pair.compiled.hart.architectural()) // 8] = memoryview(

@@ -6,7 +6,7 @@ import pytest
 
 from emulator.engine.layout import RAM_BASE
 from emulator.hart.fields import Cause
-from emulator.isa.extensions import CpuConfig
+from emulator.isa.extensions import parse_cpu
 from emulator.isa.text import assemble
 from tests.helpers.rig import DEVICE, Rig
 
@@ -301,7 +301,7 @@ def test_stores_to_rom_fault(rig: Rig, text: str) -> None:
 @pytest.mark.parametrize("text", ["jal x1, 6", "jalr x1, 2(x7)", "beq x0, x0, 6"])
 def test_misaligned_targets_without_c(engine: str, text: str) -> None:
     """Without compressed instructions a jump to a 2-byte boundary traps at the jump; nothing is linked."""
-    rig = Rig(engine, CpuConfig(extensions=CpuConfig().extensions - {"c"}))
+    rig = Rig(engine, parse_cpu("rv64,c=off"))
     rig.hart.put("mtvec", HANDLER)
 
     rig.execute(text, x7=RAM_BASE + 4)
@@ -313,7 +313,7 @@ def test_misaligned_targets_without_c(engine: str, text: str) -> None:
 
 def test_a_branch_not_taken_does_not_trap(engine: str) -> None:
     """Only a taken branch has a misaligned target."""
-    rig = Rig(engine, CpuConfig(extensions=CpuConfig().extensions - {"c"}))
+    rig = Rig(engine, parse_cpu("rv64,c=off"))
 
     rig.execute("bne x0, x0, 6")
 
@@ -322,7 +322,7 @@ def test_a_branch_not_taken_does_not_trap(engine: str) -> None:
 
 def test_compressed_instructions_are_illegal_without_c(engine: str) -> None:
     """Their encodings trap with their 16 bits as value."""
-    rig = Rig(engine, CpuConfig(extensions=CpuConfig().extensions - {"c"}))
+    rig = Rig(engine, parse_cpu("rv64,c=off"))
     rig.hart.put("mtvec", HANDLER)
     rig.program([SHORT_2, SHORT_2])
 
