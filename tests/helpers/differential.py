@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine.layout import RAM_BASE
 from emulator.engine.reference import ReferenceEngine, ReferenceExecution
 from emulator.hart import csrs
-from emulator.hart.fields import PMP_R, PMP_W, PMP_X
+from emulator.hart.fields import PMP_R, PMP_W, PMP_X, Privilege
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.state import ARCHITECTURAL, HART_OFFSETS, WORD, StopCode
 from emulator.isa.extensions import EXTENSIONS, CpuConfig
 from emulator.isa.table import BY_NAME, encode
+from tests.helpers.paging import ADUE, MODES, MPRV, PBMTE, A, D, N, R, Tables, U, V, W, X
 from tests.helpers.rig import DEVICE, RAM_SIZE, Rig
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ CODE: Final = RAM_BASE
 CODE_SIZE: Final = 2 * 4096
 DATA: Final = RAM_BASE + 4 * 4096
 DATA_SIZE: Final = 4 * 4096
-HANDLER: Final = RAM_BASE + 12 * 4096
+TABLES: Final = RAM_BASE + 8 * 4096
+"""Page tables: as many pages as Sv57 has levels, which no address of a program leads to."""
+HANDLER: Final = RAM_BASE + 14 * 4096
 
 BASES: Final = (2, 3, 8, 9)
 """Registers that hold addresses; destinations are other registers, so that addresses stay."""
@@ -40,6 +43,8 @@ EDGES: Final = (
 )
 
 EVERYTHING: Final = CpuConfig(extensions=frozenset(extension.name for extension in EXTENSIONS))
+TRANSLATED: Final = 0.15
+"""How many of the chunks begin with translation."""
 
 CHUNK: Final = 32
 """Steps from one random state; then everything is compared."""
@@ -79,7 +84,8 @@ class OpenExecution(ReferenceExecution):
         return super().call(target, *args)
 
     def _parcel(self, address: int) -> int:
-        if self.open and CODE <= address < RAM_BASE + RAM_SIZE - 1:
+        physical = self.get("priv") == Privilege.M or not self.get("satp")
+        if self.open and physical and CODE <= address < RAM_BASE + RAM_SIZE - 1:
             return self.load_physical(address, 2)
         return super()._parcel(address)
 
@@ -149,6 +155,34 @@ class Comparison:
         """Eight bytes of memory, sometimes what a register is likely to hold."""
         pick = self.random
         return pick.choice(EDGES).to_bytes(8, "little") if pick.random() < 0.3 else pick.randbytes(8)
+
+    def _map(self) -> int:
+        """New tables, and the `satp` that leads to them: the pages of RAM near to where they are in physical memory, under random permissions."""
+        pick = self.random
+        mode = pick.choice(list(MODES))
+        size = pick.choice((0, 0, 0, 0, 1, 2))  # one superpage, or a page each
+        user = pick.random() < 0.5
+        leaves = [(CODE, CODE, self._flags(user=user))]
+        if size == 0:
+            frames = [*range(4), *pick.choices((0, 1, 4, 5, 6, 7), k=10), 14, 15]
+            frames[4:8] = pick.sample(range(4, 8), 4) if pick.random() < 0.8 else frames[4:8]
+            leaves = [
+                (RAM_BASE + 4096 * at, RAM_BASE + 4096 * frame, self._flags(user=user))
+                for at, frame in enumerate(frames)
+            ]
+        for rig in self.rigs:
+            tables = Tables(rig, mode, TABLES)
+            tables.map(0, 0, V | R | W | A | D | (U if user else 0), 2)  # the device and the boot ROM
+            for address, physical, flags in leaves:
+                tables.map(address, physical, flags, size)
+        return tables.satp
+
+    def _flags(self, *, user: bool) -> int:
+        """A leaf's flags: mostly such that its page is of use."""
+        pick = self.random
+        likely = {V: 0.98, R: 0.95, W: 0.8, X: 0.8, U: 0.9 if user else 0.1, A: 0.7, D: 0.5}
+        flags = sum(flag for flag, chance in likely.items() if pick.random() < chance)
+        return flags | pick.choice((N, 1 << 61, 3 << 61)) if pick.random() < 0.02 else flags
 
     def random_encoding(self, row: Row) -> int:
         """A legal encoding of `row` with random operands."""
@@ -221,8 +255,16 @@ class Comparison:
             "mcounteren": pick.getrandbits(32),
             "scounteren": pick.getrandbits(32),
             "mscratch": pick.getrandbits(64),
+            "menvcfg": pick.choice((0, ADUE, ADUE, ADUE | PBMTE)),
             "pc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
-        }
+        } | (self._translation(status) if pick.random() < TRANSLATED else {})
+
+    def _translation(self, status: int) -> dict[str, int]:
+        """Fields that make accesses go through the tables."""
+        priv = self.random.choice((Privilege.S, Privilege.S, Privilege.U, Privilege.U, Privilege.M))
+        if priv == Privilege.M:
+            status |= MPRV
+        return {"satp": self._map(), "priv": priv, "mstatus": status}
 
     def _scatter(self) -> None:
         """The same random state for both harts."""

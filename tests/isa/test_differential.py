@@ -72,7 +72,7 @@ def test_a_wrong_csr_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(csrs.BY_NUMBER, row.number, wrong)
 
     with pytest.raises(Difference):
-        comparison.run(BY_NAME["csrrs"], 5000)
+        comparison.run(BY_NAME["csrrs"], 30_000)
 
 
 def test_wrong_memory_is_found() -> None:

@@ -1,0 +1,95 @@
+"""What `-cpu` says, and what the device tree shows of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from emulator.config import MachineConfig
+from emulator.devicetree import strings
+from emulator.errors import ConfigError
+from emulator.isa.extensions import CpuConfig, parse_cpu
+from emulator.virt_tree import build_tree
+
+ALL_MODES = {"sv39", "sv48", "sv57"}
+
+
+@pytest.mark.parametrize(
+    ("text", "modes"),
+    [
+        ("rv64", ALL_MODES),
+        ("rv64,sv57=off", {"sv39", "sv48"}),
+        ("rv64,-sv57", {"sv39", "sv48"}),
+        ("rv64,sv48=off", {"sv39"}),
+        ("rv64,sv39=off", set()),
+        ("rv64,sv39=off,sv57=on", ALL_MODES),
+        ("rv64,sv39=off,+sv48", {"sv39", "sv48"}),
+        ("rv64,sv57=on,sv48=off", {"sv39"}),
+    ],
+)
+def test_page_table_modes(text: str, modes: set[str]) -> None:
+    """Turning a mode off turns the larger ones off, turning one on turns the smaller ones on; the last word counts."""
+    cpu = parse_cpu(text)
+
+    assert cpu.translations == modes
+    assert cpu.satp_modes == 1 | sum(
+        1 << mode for name, mode in (("sv39", 8), ("sv48", 9), ("sv57", 10)) if name in modes
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "mmu_type"),
+    [
+        ("rv64", "riscv,sv57"),
+        ("rv64,sv57=off", "riscv,sv48"),
+        ("rv64,sv48=off", "riscv,sv39"),
+        ("rv64,sv39=off", "riscv,none"),
+    ],
+)
+def test_mmu_type(text: str, mmu_type: str) -> None:
+    """The device tree names the largest mode."""
+    node = build_tree(MachineConfig(cpu=parse_cpu(text))).root.find("/cpus/cpu@0")
+    assert node is not None
+    assert node.properties["mmu-type"] == strings(mmu_type)
+
+
+@pytest.mark.parametrize(
+    ("text", "present", "absent"),
+    [
+        ("rv64", ["svadu"], ["svade", "svinval", "svnapot", "svpbmt"]),
+        ("rv64,svade=on", ["svade", "svadu"], ["svinval"]),
+        ("rv64,svadu=off", [], ["svade", "svadu"]),
+        ("rv64,svinval=on,svnapot=on,svpbmt=on", ["svadu", "svinval", "svnapot", "svpbmt"], ["svade"]),
+    ],
+)
+def test_isa_lists_the_extensions_of_translation(text: str, present: list[str], absent: list[str]) -> None:
+    """Both spellings of the ISA in the device tree have exactly what the hart has, in canonical order."""
+    node = build_tree(MachineConfig(cpu=parse_cpu(text))).root.find("/cpus/cpu@0")
+    assert node is not None
+    names = node.properties["riscv,isa"].rstrip(b"\0").decode().split("_")
+    listed = node.properties["riscv,isa-extensions"].rstrip(b"\0").decode().split("\0")
+
+    assert [name for name in names if name.startswith("sv")] == present
+    assert [name for name in listed if name.startswith("sv")] == present
+    assert not set(absent) & {*names, *listed}
+    assert names[1:] == [name for name in listed if len(name) > 1]
+
+
+@pytest.mark.parametrize("text", ["rv64,sv32=on", "rv64,sv39=maybe", "rv64,sv5=off"])
+def test_what_is_no_mode(text: str) -> None:
+    """A mode that does not exist, or a value that is none, is refused."""
+    with pytest.raises(ConfigError):
+        parse_cpu(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "adue"),
+    [("rv64", True), ("rv64,svade=on", False), ("rv64,svadu=off", False), ("rv64,svade=on,svadu=off", False)],
+)
+def test_adue_at_reset(text: str, adue: bool) -> None:
+    """The hart sets A and D from its reset on unless it has Svade, or lacks Svadu."""
+    assert parse_cpu(text).menvcfg == (1 << 61 if adue else 0)
+
+
+def test_the_default() -> None:
+    """`-cpu rv64` is what a machine has without the option."""
+    assert parse_cpu("rv64") == CpuConfig() == MachineConfig().cpu
