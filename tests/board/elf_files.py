@@ -88,7 +88,7 @@ class Elf:
             len(self.loads),
             SECTION_HEADER.size,
             count,
-            0,
+            max(count - 1, 0),  # section names lie, all empty, in the last table
         )
         return header + bytes(programs + body) + tables + sections
 
