@@ -148,13 +148,12 @@ def stack_moves(build: Builder) -> None:
 
 
 def amo(build: Builder) -> None:
-    """Atomic memory operations, now and then on a misaligned address."""
+    """Atomic memory operations."""
     rows = build.rows(fits=lambda row: row.name.startswith("amo"))
     for _ in range(build.random.randrange(2, 6)):
         with build.guarded():
             number = build.random.choice(BASES)
-            address = build.data_address() & (~3 if build.random.random() < 0.3 else ~7)
-            build.code.constant(number, address + (build.random.randrange(8) if build.random.random() < 0.05 else 0))
+            build.code.constant(number, build.data_address() & ~7)
             for _ in range(build.random.randrange(1, 4)):
                 row = build.random.choice(rows)
                 build.code.word(random_word(build.random, row) & ~(31 << 15) | number << 15, 4)
@@ -180,19 +179,12 @@ def reserved(build: Builder) -> None:
 
 
 def lone_conditional(build: Builder) -> None:
-    """SC without a reservation, and LR and SC that are misaligned."""
+    """SC without a reservation."""
     number = build.random.choice(BASES)
     with build.guarded():
         build.code.constant(number, build.data_address() & ~7)
         for _ in range(2):
             build.code.op("sc.w", rd=build.random.choice(TARGETS), rs1=number, rs2=5, aqrl=0)
-    with build.guarded():
-        build.code.constant(number, build.data_address() | 1)
-        build.code.op(build.random.choice(("lr.w", "lr.d", "sc.w", "sc.d")), rd=5, rs1=number, **{"aqrl": 0} | _rs2(build))
-
-
-def _rs2(build: Builder) -> dict[str, int]:
-    return {"rs2": build.random.randrange(32)}
 
 
 def self_modifying(build: Builder) -> None:

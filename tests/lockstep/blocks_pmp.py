@@ -63,8 +63,8 @@ def probes(build: Builder) -> None:
         with build.guarded():
             number = pick.choice(BASES)
             address = DATA + 2048 + pick.randrange(DATA_SIZE - 4096)
-            build.code.constant(number, address & pick.choice((~0, ~3, ~7, ~7)))
             row = pick.choice([row for row in rows if row.name != "jalr"])
+            build.code.constant(number, address & (~7 if row.extension == "a" else pick.choice((~0, ~3, ~7, ~7))))
             build.code.word(random_word(pick, row) & ~(31 << 15) | number << 15, 4)
 
 

@@ -24,6 +24,8 @@ CALL_FROM_S: Final = 1 << 9
 MPRV: Final = 1 << 17
 TW: Final = 1 << 21
 TSR: Final = 1 << 22
+DELEGATED: Final = 0xB3FE
+"""Bits of medeleg that are writable in both machines; bit 0 only where instructions have four bytes."""
 SUPERVISOR_INTERRUPTS: Final = 0x222
 
 
@@ -42,7 +44,7 @@ def change_privilege(build: Builder) -> None:
 
 def delegate(build: Builder) -> None:
     """New delegation. Never both of the causes that `Builder.raise_privilege` counts on."""
-    value = random_value(build.random)
+    value = random_value(build.random) & (DELEGATED if build.cpu.has("c") else DELEGATED | 1)
     if value & CALL_FROM_S:
         value &= ~ILLEGAL_INSTRUCTION
     _settle_traps(build)
@@ -106,11 +108,12 @@ def bad_access(build: Builder) -> None:
     rows = build.rows(fits=lambda row: is_memory(row) and row.length == 4 and row.name[:2] not in ("lr", "sc"))
     for _ in range(pick.randrange(1, 3)):
         with build.guarded():
-            build.code.constant(number, pick.choice(UNMAPPED) - pick.choice((0, 0, 0, 1, 3, 4, 7)))
+            row = pick.choice(rows)
+            before = 0 if row.extension == "a" or row.name[0] == "s" else pick.choice((0, 0, 0, 1, 3, 4, 7))
+            build.code.constant(number, pick.choice(UNMAPPED) - before)
             if pick.random() < 0.2:
                 build.code.op("jalr", rd=pick.choice(TARGETS), rs1=number, imm=0)
             else:
-                row = pick.choice(rows)
                 word = random_word(pick, row) & ~(31 << 15) | number << 15
                 build.code.word(word & ~_immediate(row), 4)
         build.code.constant(number, build.data_address() & ~7)

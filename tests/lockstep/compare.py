@@ -85,13 +85,17 @@ class Model:
             at = address - RAM_BASE
             self.ram[at : at + size] = value.to_bytes(size, "little")
         if step.trap is not None or step.interrupted_pc is not None:
-            self._forget(_TRAP_CSRS)
+            self.interrupted()
         for number, value in step.csrs:
             for group in _SAME:
                 if number in group:
                     self._forget(group)
             if number not in _COUNTERS and number in csrs.BY_NUMBER:
                 self.csrs[number] = value
+
+    def interrupted(self) -> None:
+        """A trap changes CSRs unseen."""
+        self._forget(_TRAP_CSRS)
 
     def _forget(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -156,7 +160,7 @@ class Comparison:
 
     def _read(self, steps: Sequence[Step]) -> None:
         """Keep the program's own steps: from its first instruction, with what the boot ROM left, to its end."""
-        first = next((at for at, step in enumerate(steps) if step.pc == CODE), 0)
+        first = next(at for at, step in enumerate(steps) if step.pc == CODE)
         last = next((at for at, step in enumerate(steps) if step.pc == self.image.end and step.priv == MACHINE), None)
         for step in steps[:first]:
             self._boot.update(step.registers)
@@ -181,6 +185,8 @@ class Comparison:
             if _adopted(before):
                 for number, value in before.registers:
                     subject.set_register(number, value)
+            if steps[done].interrupted_pc is not None and subject.pc == steps[done].pc:
+                model.interrupted()  # the interrupt that Spike takes next has been taken here already
             lines = self._differences(model, steps[done])
             if made != piece:
                 lines.append(f"made {made} of {piece} steps, stop {subject.stop}")

@@ -88,5 +88,25 @@ STATUS_FS: Final = Explained(
 )
 """Programs for harts without F write these bits as zero."""
 
+MISALIGNED_ATOMICS: Final = Explained(
+    "a misaligned LR, SC or AMO raises address-misaligned here and an access fault in Spike",
+    _numbers(),
+    "'A' Extension, Zalrsc and Zaamo: 'If the address is not naturally aligned, an address-misaligned exception or an "
+    "access-fault exception will be generated'",
+)
+DELEGATION: Final = Explained(
+    "Spike's medeleg also has bits for exceptions of extensions that the hart has not, and none for misaligned fetches "
+    "where these cannot happen",
+    _numbers(0x302),
+    "Machine Trap Delegation: 'An implementation can choose to subset the delegatable traps, with the supported "
+    "delegatable bits found by writing one to every bit location'; 'some' of them 'may be read-only zero'",
+)
+PARTIAL_STORES: Final = Explained(
+    "a misaligned store whose last bytes lie behind RAM leaves its first bytes in memory here, and none in Spike",
+    _numbers(),
+    "Physical Memory Protection: misaligned accesses 'may also be decomposed into multiple accesses, some of which may "
+    "succeed before an access-fault exception occurs'",
+)
+
 ADOPTED_CSRS: Final = frozenset(number for row in ADOPTED for number in row.csrs)
 AVOIDED_CSRS: Final = frozenset(number for row in AVOIDED for number in row.csrs)

@@ -18,6 +18,9 @@ DATA_SIZE: Final = 0x8000
 TOHOST: Final = RAM_BASE + 0x1_0000
 POOL: Final = RAM_BASE + 0x1_1000
 """Initial values of the registers."""
+PRELUDE: Final = RAM_BASE + 0x1_2000
+"""Only Spike begins here: it has a timer that must be silenced."""
+SPIKE_MTIMECMP: Final = 0x0200_4000
 RAM_END: Final = RAM_BASE + RAM_SIZE
 
 UNMAPPED: Final = (0x4000_0000, 0x5FFF_FFF8, RAM_END, RAM_END + 0x800, 0x1_0000_0000, 1 << 40, (1 << 63) + 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -63,7 +64,11 @@ def _operand(pick: Random, row: Row, part: Operand, sources: tuple[int, ...], ta
 
 
 def _register(pick: Random, part: Operand, wanted: tuple[int, ...]) -> int:
-    fitting = [number for number in wanted if part.bias <= number < part.bias + (1 << part.bits)]
-    if part.nonzero:
-        fitting = [number for number in fitting if number != part.bias]
-    return pick.choice(fitting)
+    return pick.choice(_fitting(part, wanted))
+
+
+@cache
+def _fitting(part: Operand, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of the wanted registers that an operand can name."""
+    named = range(part.bias + part.nonzero, part.bias + (1 << part.bits))
+    return tuple(number for number in wanted if number in named)

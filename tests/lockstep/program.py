@@ -21,10 +21,12 @@ from tests.lockstep.layout import (
     DATA_SIZE,
     MACHINE_HANDLER,
     POOL,
+    PRELUDE,
     RAISE,
     RAM_BASE,
     RAM_SIZE,
     RESUME,
+    SPIKE_MTIMECMP,
     SUPERVISOR_HANDLER,
     TOHOST,
 )
@@ -57,7 +59,19 @@ class Image:
 
     def elf(self) -> bytes:
         """The ELF that Spike runs."""
-        return Elf(entry=CODE, loads=(Load(address=RAM_BASE, data=self.ram),), symbols={"tohost": TOHOST, "fromhost": TOHOST + 64}).build()
+        loads = (Load(address=RAM_BASE, data=self.ram),)
+        return Elf(entry=PRELUDE, loads=loads, symbols={"tohost": TOHOST, "fromhost": TOHOST + 64}).build()
+
+
+def _prelude() -> bytes:
+    """Withdraw the timer interrupt that Spike's CLINT asserts from reset on, and go to the program."""
+    code = Code(PRELUDE)
+    code.constant(5, SPIKE_MTIMECMP)
+    code.op("addi", rd=6, rs1=0, imm=-1)
+    code.op("sd", rs1=5, rs2=6, imm=0)
+    code.constant(5, CODE)
+    code.op("jalr", rd=0, rs1=5, imm=0)
+    return code.finish()
 
 
 class Builder:
@@ -169,6 +183,7 @@ class Builder:
             (CODE, self.code.finish()),
             (DATA, self.random.randbytes(DATA_SIZE)),
             (POOL, pool),
+            (PRELUDE, _prelude()),
         )
         for address, data in pieces:
             ram[address - RAM_BASE : address - RAM_BASE + len(data)] = data

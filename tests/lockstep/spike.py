@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import resource
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from tests.lockstep.layout import RAM_BASE, RAM_SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INSTRUCTIONS: Final = 2_000_000
+INSTRUCTIONS: Final = 20_000_000
 """Where Spike ends a program that does not end itself; every trap counts as up to 5,000."""
+LONGEST_LOG: Final = 64 << 20
+"""Bytes after which such a program is killed."""
 SECONDS: Final = 60
 
 _COMMIT: Final = re.compile(r"core +0: (\d) 0x([0-9a-f]{16}) \(0x([0-9a-f]+)\) ?(.*)")
@@ -144,15 +147,21 @@ def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> str:
         limits = (memory, f"--instructions={INSTRUCTIONS}")
         command = [program, f"--isa={isa}", "--priv=msu", *limits, *options, "-l", "--log-commits", f"--log={log}", image]
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
+            _execute(command)
         except subprocess.TimeoutExpired:
             raise SpikeError(f"Spike did not end within {SECONDS} s") from None
-        if done.returncode:
-            raise SpikeError(f"Spike ended with {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}")
         return log.read_text()
+
+
+def _execute(command: list[str | Path]) -> None:
+    """Run Spike, which may not write a longer log than `LONGEST_LOG`."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (LONGEST_LOG, LONGEST_LOG))
+        try:
+            _, errors = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    if process.returncode:
+        raise SpikeError(f"Spike ended with {process.returncode}: {errors.decode(errors='replace')[-500:]}")
