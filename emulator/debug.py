@@ -69,6 +69,8 @@ class Debug:
         self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
         self._breakpoints: dict[int, int] = {}
         self._watchpoints: list[Watch] = []
+        self._pages: dict[tuple[int, int], int] = {}
+        """Physical page by hart and virtual page, until anything changes: a debugger reads many times between stops."""
 
     # Registers.
 
@@ -104,7 +106,7 @@ class Debug:
         if value not in list(Privilege):
             raise CsrRefused(f"priv cannot be {value}: 0 is U, 1 is S, 3 is M")
         self._harts[hart].put("priv", value)
-        self._machine.engine.flush()
+        self._changed()
 
     def csrs(self) -> tuple[CsrInfo, ...]:
         """The CSRs that exist, in order of their numbers."""
@@ -141,7 +143,7 @@ class Debug:
         row.write(domain, value & MASK64)
         domain.writing = False
         self._harts[hart].put("attention", 0)
-        self._machine.engine.flush()
+        self._changed()
         after = self.read_csr(hart, number)
         if after == before != value & MASK64:
             raise CsrRefused(f"{row.name} stays {after:#x}: {value & MASK64:#x} changes none of its writable bits")
@@ -150,10 +152,23 @@ class Debug:
 
     def _physical(self, hart: int, address: int) -> int:
         """Physical address of a virtual one, in the hart's context for data."""
-        try:
-            return self._domains[hart].call(translate_data, address, LOAD)
-        except Trapped as trapped:
-            raise MemoryUnavailable(address, f"the translation faults (cause {trapped.cause})") from None
+        page = address & ~(PAGE - 1)
+        known = self._pages.get((hart, page))
+        if known is None:
+            try:
+                known = self._domains[hart].call(translate_data, page, LOAD)
+            except Trapped as trapped:
+                raise MemoryUnavailable(address, f"the translation faults (cause {trapped.cause})") from None
+            self._pages[hart, page] = known
+        return known | address & (PAGE - 1)
+
+    def _changed(self) -> None:
+        self.forget_pages()
+        self._machine.engine.flush()
+
+    def forget_pages(self) -> None:
+        """Something changed that translations may depend on."""
+        self._pages.clear()
 
     def _pieces(self, hart: int, address: int, length: int, *, physical: bool) -> Iterator[tuple[int, int, int]]:
         """Cut a range at page borders: (address, physical address, length) of each piece."""
@@ -173,6 +188,8 @@ class Debug:
         Raises:
             MemoryUnavailable: Not even the first byte is there.
         """
+        if address % PAGE + length <= PAGE:
+            return self._peek(address, address if physical else self._physical(hart, address), length)
         data = bytearray()
         try:
             for start, place, size in self._pieces(hart, address, length, physical=physical):
@@ -205,6 +222,7 @@ class Debug:
                 raise MemoryUnavailable(start, f"no memory at physical address {place:#x}")
             writes.append((at, data[done : done + size]))
             done += size
+        self.forget_pages()
         for at, piece in writes:
             self._backing.bytes[at : at + len(piece)] = piece
             self._machine.engine.ram_changed(at, len(piece))

@@ -8,7 +8,7 @@ same inputs give the same run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from emulator.board import VirtBoard
 from emulator.clock import TICKS_PER_SECOND, Clock
@@ -38,6 +38,18 @@ TURN: Final = 20_000
 LONGEST_SLICE: Final = 2_000_000
 """Steps after which `interrupt` is looked at: some milliseconds."""
 NANOSECONDS_PER_TICK: Final = 1_000_000_000 // TICKS_PER_SECOND
+
+
+class Observer(Protocol):
+    """Who wants to hear of events inside a run slice (`Machine.observe`)."""
+
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """A hart takes a trap: `cause` is the `mcause` value, `pc` what becomes `mepc`."""
+        ...
+
+    def code_decoded(self, hart: int, address: int) -> None:
+        """A hart is about to execute the instruction at `address` for the first time since it was written."""
+        ...
 
 
 class Machine:
@@ -76,6 +88,7 @@ class Machine:
         self._running: HartBlock | None = None
         self._slice_end = 0
         self._requested: Stop | None = None
+        self._observer: Observer | None = None
         self._interrupted = False
         self.board = VirtBoard(
             config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self._request, transmit
@@ -119,6 +132,14 @@ class Machine:
         hart.put("ialign", 0 if cpu.has("c") else 2)
         for name in ("steps", "time_base", "budget", "budget0", "attention", "pending"):
             hart.put(name, 0)
+
+    def observe(self, observer: Observer | None, *, traps: bool = False, code: bool = False) -> None:
+        """Tell `observer` of traps, or of code that is executed for the first time, as they happen.
+
+        Its methods are called inside a run slice and must not run the machine; reading through `debug` is fine.
+        """
+        self._observer = observer
+        self.engine.observe(traps=traps, code=code)
 
     # Running.
 
@@ -218,6 +239,7 @@ class Machine:
 
     def _slice(self, hart: HartBlock, length: int) -> Stop | None:
         """Run one hart; returns what stopped it, None if nothing did. `budget0` is then the steps it made."""
+        self.debug.forget_pages()
         hart.put("time_base", self._time)
         self._running = hart
         self._slice_end = self._time + length
@@ -281,6 +303,16 @@ class Machine:
         del hart
         if self.board.htif is not None:
             self.board.htif.written()
+
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """A hart takes a trap, and an observer wants to know."""
+        if self._observer is not None:
+            self._observer.trap_taken(hart, pc, cause, tval)
+
+    def code_decoded(self, hart: int, address: int) -> None:
+        """A hart executes an instruction for the first time, and an observer wants to know."""
+        if self._observer is not None:
+            self._observer.code_decoded(hart, address)
 
     # What the board asks of the machine.
 

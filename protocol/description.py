@@ -1,6 +1,7 @@
 """The XML documents of `qXfer`: target description, thread list, memory map, written from plain data.
 
-Which registers and regions there are is the caller's business. See GDB's manual, "Target Descriptions" and "Memory Map Format".
+Which registers and regions there are is the caller's business. See GDB's manual, "Target Descriptions" and "Memory Map
+Format".
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Register:
         name: The name GDB shows and knows it by.
         bitsize: Width in bits.
         number: The number that `p` and stop replies use.
-        type: A predefined type of GDB's (`int`, `code_ptr`, `data_ptr`, `ieee_double`, ...) or one of the feature's own.
+        type: A predefined type of GDB's (`int`, `code_ptr`, `data_ptr`, `ieee_double`, ...) or one of the feature's.
         group: A register group (`general`, `float`, `csr`, ...); None for GDB's choice.
         save_restore: Whether GDB saves and restores it around calls it makes in the target.
     """
@@ -154,8 +155,8 @@ def target_description(architecture: str, features: Iterable[Feature], *, osabi:
     Args:
         architecture: GDB's name of it, such as `riscv:rv64`.
         features: The registers.
-        osabi: The operating system's ABI. A GDB that defaults to GNU/Linux would step RISC-V by planting breakpoints, wrongly
-            at traps; `none` makes it use the stub's own step.
+        osabi: The operating system's ABI. A GDB that defaults to GNU/Linux would step RISC-V by planting breakpoints,
+            wrongly at traps; `none` makes it use the stub's own step.
     """
     lines = ['<?xml version="1.0"?>', '<!DOCTYPE target SYSTEM "gdb-target.dtd">', '<target version="1.0">']
     lines.append(f"<architecture>{_quote(architecture)}</architecture>")

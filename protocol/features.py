@@ -55,7 +55,7 @@ def announcement(capabilities: Collection[Capability], offers: Iterable[str], pa
 
 
 def read_offer(features: Iterable[str], capabilities: Collection[Capability]) -> Peer:
-    """What the peer's `qSupported` puts in force: each extension needs both sides. What nobody here knows is only recorded."""
+    """What the peer's `qSupported` puts in force: each extension needs both sides; an unknown one is only recorded."""
     offered: dict[str, str] = {}
     for feature in features:
         name, equals, value = feature.partition("=")

@@ -158,7 +158,7 @@ class Annex(Token):
 
 
 class FeatureList(Token):
-    """`name+;name-;name?;name=value...`, anything else between the semicolons included: old peers must be able to talk to new."""
+    """`name+;name-;name?;name=value...`, and anything else between semicolons, so that old peers can talk to new."""
 
     pattern = re.compile(rb".*", re.DOTALL)
 

@@ -1,7 +1,7 @@
 """The bytes of the wire: packets in both directions, acknowledgements, escapes and run lengths.
 
-Nothing else in the package knows what `$`, `#`, `+`, `-`, `%`, `}`, `*` and 0x03 mean. See GDB's manual, "Overview" of the
-remote serial protocol.
+Nothing else in the package knows what `$`, `#`, `+`, `-`, `%`, `}`, `*` and 0x03 mean. See GDB's manual, "Overview" of
+the remote serial protocol.
 """
 
 from __future__ import annotations
@@ -238,13 +238,18 @@ def expand_runs(payload: bytes) -> bytes:
     return bytes(expanded)
 
 
-def frame(payload: bytes, *, run_length: bool = True) -> bytes:
+def frame(payload: bytes, *, run_length: bool = True, clean: bool = False) -> bytes:
     """One packet, ready to be written.
+
+    Args:
+        payload: What it says.
+        run_length: Whether runs may be shortened, where that is worth the time.
+        clean: The payload cannot hold a special byte, as hex digits cannot: do not look.
 
     Raises:
         LocalProtocolError: The payload holds a byte that should have been escaped.
     """
-    if _START in payload or _END in payload or _REPEAT in payload:
+    if not clean and (_START in payload or _END in payload or _REPEAT in payload):
         msg = f"a reply holds a byte that must be escaped: {payload[:60]!r}"
         raise LocalProtocolError(msg)
     if run_length and len(payload) >= RUN_LENGTH_FROM:

@@ -1,7 +1,7 @@
-"""The table of packets: one row each, and the parser that reads it. A new packet is a new row here and a class in `requests.py`.
+"""The table of packets: one row each, and the parser that reads it. A new packet is a row and a class in `requests.py`.
 
-The order of the rows means nothing: the longest prefix wins, and a prefix that is a name (`qC`) matches only the whole word,
-so that `qCRC:` and packets not invented yet are not taken for it.
+The order of the rows means nothing: the longest prefix wins, and a prefix that is a name (`qC`) matches only the whole
+word, so that `qCRC:` and packets not invented yet are not taken for it.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ PACKETS: Final[tuple[Packet, ...]] = (
         request=QemuSetPhysicalMode,
         needs=Capability.QEMU_PHYSICAL_MEMORY,
     ),
-    # breakpoints
+    # Breakpoints and watchpoints.
     *_point(b"0", BreakpointKind.SOFTWARE, Capability.SOFTWARE_BREAKPOINTS, code=True),
     *_point(b"1", BreakpointKind.HARDWARE, Capability.HARDWARE_BREAKPOINTS, code=True),
     *_point(b"2", BreakpointKind.WRITE_WATCH, Capability.WATCHPOINTS),

@@ -1,6 +1,7 @@
-"""Parsers without construct for the packets that debuggers send in loops; a grammar takes 20 to 60 µs, these take 1 to 3.
+"""Parsers without construct for packets that debuggers send in loops; a grammar takes 20 to 60 µs, these take 1 to 3.
 
-A quick parser knows the common form of its packet. It gives None for everything else, which the row's grammar then parses or
+A quick parser knows the common form of its packet. It gives None for everything else, which the row's grammar then
+parses or
 refuses: so it can add no syntax of its own, and a property test holds the two against each other.
 """
 

@@ -21,6 +21,9 @@ class Reply:
     final: ClassVar[bool] = True
     """Whether the reply answers the request; console output comes before the answer."""
 
+    clean: ClassVar[bool] = False
+    """Whether a payload of this kind cannot hold a byte that framing would misread."""
+
     def payload(self, peer: Peer) -> bytes:
         """The reply as it is before framing, in the form that `peer` understands."""
         return b""
@@ -79,6 +82,7 @@ class ErrorText(Reply):
 class Data(Reply):
     """Bytes as hex digits: registers (`g`, `p`), memory (`m`), text (`qThreadExtraInfo`, `qRcmd`)."""
 
+    clean: ClassVar[bool] = True
     data: bytes
 
     def payload(self, peer: Peer) -> bytes:

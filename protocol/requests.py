@@ -1,8 +1,8 @@
 """What a debugger can ask: one frozen class a packet, with the packet's fields as plain Python values.
 
 Addresses and register numbers are non-negative and below 2**64; the lengths of memory reads are already cut to what one
-reply can carry, which the protocol allows. Which packet makes which request is in `packets.py`. A class without fields inherits
-all of `Request`: making a dataclass takes half a millisecond, and there are many.
+reply can carry, which the protocol allows. Which packet makes which request is in `packets.py`. A class without fields
+inherits all of `Request`: making a dataclass takes half a millisecond, and there are many.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class EnableExtendedMode(Request):
 
 
 class WhyStopped(Request):
-    """`?`: why the target is halted. Answer: a stop reply; also the moment at which a debugger expects the target to halt."""
+    """`?`: why the target is halted; a debugger expects it to halt now, if it runs. Answer: a stop reply."""
 
     __slots__ = ()
 

@@ -134,10 +134,11 @@ class Session:
                 case Closed(): break
                 case request: write(session.send(handle(request)))
 
-    Acknowledgements, retransmissions, bad checksums, `qSupported`, `vCont?`, `QStartNoAckMode` and the answers to malformed
-    packets are dealt with inside; they are bytes in `data_to_send` and not events. Between a request and its final reply
-    `next_event` gives `Need.REPLY`, except after a request that sets the target running: then it gives `Interrupt` and `Closed`
-    as they come. A packet that arrives while the target runs interrupts it, as in QEMU, and becomes a request after the stop.
+    Acknowledgements, retransmissions, bad checksums, `qSupported`, `vCont?`, `QStartNoAckMode` and the answers to
+    malformed packets are dealt with inside; they are bytes in `data_to_send` and not events. Between a request and its
+    final reply `next_event` gives `Need.REPLY`, except after a request that sets the target running: then it gives
+    `Interrupt` and `Closed` as they come. A packet that arrives while the target runs interrupts it, as in QEMU, and
+    becomes a request after the stop.
 
     Args:
         capabilities: What the target can do.
@@ -195,10 +196,7 @@ class Session:
         if self._state in _AWAITING_REPLY:
             return Need.REPLY
         while self._state is not State.CLOSED:
-            if self._state in _TARGET_RUNS:
-                event = self._next_while_running()
-            else:
-                event = self._next_while_idle()
+            event = self._next_while_running() if self._state in _TARGET_RUNS else self._next_while_idle()
             if event is not None:
                 return event
         return Closed(self._reason)
@@ -210,7 +208,8 @@ class Session:
             Every byte to write now: what `data_to_send` would give, then the reply. Nothing once the session is closed.
 
         Raises:
-            LocalProtocolError: Nothing was asked, or console output is not allowed here, or the reply cannot be written.
+            LocalProtocolError: Nothing was asked, or console output is not allowed here, or the reply cannot be
+                written.
         """
         self._emit(reply)
         return self.data_to_send()
@@ -248,8 +247,10 @@ class Session:
 
     def _emit(self, reply: Reply) -> None:
         """Queue a reply's packets. Nothing has changed if that fails."""
-        payloads = [part.payload(self._peer) for part in reply.parts(self._packet_size)]
-        frames = [frame(payload, run_length=self._run_length) for payload in payloads]
+        frames = [
+            frame(part.payload(self._peer), run_length=self._run_length, clean=part.clean)
+            for part in reply.parts(self._packet_size)
+        ]
         self._advance(Happening.ANSWERED if reply.final else Happening.PRINTED)
         if self._state is State.CLOSED:
             return

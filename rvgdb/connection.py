@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -35,16 +36,26 @@ class Connection:
         session: A fresh protocol session.
         client: A fresh state for the handlers.
         on_disconnect: What happens to the guest when the debugger vanishes.
+        report: Prints a line for the user.
     """
 
-    def __init__(self, wire: Wire, session: Session, client: Client, on_disconnect: OnDisconnect) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        session: Session,
+        client: Client,
+        on_disconnect: OnDisconnect,
+        report: Callable[[str], None],
+    ) -> None:
         self._wire = wire
         self._session = session
         self._client = client
         self._on_disconnect = on_disconnect
+        self._report = report
         self._attached = False
         self._chatting = False
-        """An answer was just sent: debuggers ask the next question at once."""
+        """An answer was just sent."""
+        self._unsent = b""
         self._delivered = trio.Event()
 
     async def serve(self) -> None:
@@ -53,53 +64,74 @@ class Connection:
             await self._converse()
         except WireBroken as error:
             _log.info("the debugger is gone: %s", error)
+        except Exception as error:  # noqa: BLE001 - a mistake in here must cost a debugger and not the guest
+            _log.debug("internal error", exc_info=True)
+            self._report(f"internal error, the debugger was disconnected and the guest lives on: {error!r}")
         if self._attached:
             await self._leave()
 
     async def _converse(self) -> None:
-        session = self._session
+        """The loop. What a stepping debugger goes through ten thousand times a second awaits nothing but the socket."""
+        session, wire = self._session, self._wire
         while True:
             event = session.next_event()
             if isinstance(event, Request):
-                await self._answer(event)
+                if not self._attached or self._client.runner.running:
+                    await self._take_over()
+                data = self._answer(event)
+                if data:
+                    self._chatting = True
+                    rest = wire.send_now(data)
+                    if rest:
+                        await wire.send(rest)
             elif isinstance(event, Need):
-                await self._read()
+                session.receive_data(self._receive_at_once() or await self._receive())
             elif isinstance(event, Interrupt):
                 self._client.runner.request_halt()
+                await self._delivery()  # what interrupted may be a packet, which is the next event after the stop
             else:
                 await self._say_last_words(event)
                 return
 
-    async def _read(self) -> None:
-        """Write what the session has to say, then wait for more from the debugger."""
+    def _answer(self, request: Request) -> bytes:
+        """What to write in answer to a request; nothing when the answer comes later or there is none."""
+        client = self._client
+        client.peer = self._session.peer
+        answer = dispatch(client, request)
+        if answer is None:
+            return b""
+        if isinstance(answer, tuple):
+            return b"".join([self._session.send(reply) for reply in answer])
+        return self._session.send(answer)
+
+    def _receive_at_once(self) -> bytes | None:
+        """The next packet of a debugger that was just answered: it usually asks the next question at once."""
+        if not self._chatting:
+            return None
+        self._chatting = False
         waiting = self._session.data_to_send()
         if waiting:
+            self._unsent = self._wire.send_now(waiting)
+        return None if self._unsent else self._wire.poll()
+
+    async def _receive(self) -> bytes:
+        """Write what the session has to say, then wait for more from the debugger."""
+        waiting = self._unsent + self._session.data_to_send()
+        self._unsent = b""
+        if waiting:
             await self._wire.send(waiting)
-        if not self._session.wants_data and self._client.in_flight:
-            self._delivered = trio.Event()
-            await self._delivered.wait()
-        data = self._wire.poll() if self._chatting else None
-        self._chatting = False
-        self._session.receive_data(await self._wire.receive() if data is None else data)
+        if not self._session.wants_data:
+            await self._delivery()
         if _log.isEnabledFor(logging.INFO):
             for fault in self._session.take_faults():
                 _log.info("the debugger broke the protocol: %s", fault)
+        return await self._wire.receive()
 
-    async def _answer(self, request: Request) -> None:
-        client = self._client
-        if not self._attached or client.runner.running:
-            await self._take_over()
-        client.peer = self._session.peer
-        answer = dispatch(client, request)
-        if answer is not None:
-            if isinstance(answer, tuple):
-                data = b"".join([self._session.send(reply) for reply in answer])
-            else:
-                data = self._session.send(answer)
-            self._chatting = True
-            rest = self._wire.send_now(data)
-            if rest:
-                await self._wire.send(rest)
+    async def _delivery(self) -> None:
+        """Wait until the debugger has been told of the stop that it waits for; at once when it waits for none."""
+        if self._client.in_flight:
+            self._delivered = trio.Event()
+            await self._delivered.wait()
 
     async def _take_over(self) -> None:
         """Halt the guest: a debugger expects it halted whenever it asks something."""

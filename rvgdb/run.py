@@ -24,8 +24,10 @@ from rvgdb.pacing import Pacer
 from rvgdb.runner import Runner
 from rvgdb.server import Server
 from rvgdb.settings import RunSettings
+from rvgdb.target import api as target_api
 from rvgdb.target.machine import Region, Target
 from rvgdb.terminal import report
+from rvgdb.tracing import STEPPING, EventLog, LoggedBus, StepLog, TracedMachine, open_log
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -72,14 +74,15 @@ class Assembly:
     def __init__(self, settings: RunSettings, machine: Machine, transmitter: Transmitter) -> None:
         self._settings = settings
         self._transmitter = transmitter
+        self._log = open_log(settings.log_file) if settings.log_items else None
         shared = isinstance(settings.serial, Stdio) and settings.serial.monitor
         regions = _regions(machine)
         self._target = Target(machine, tuple(region for _, region in regions if region.kind in ("ram", "rom")))
         self._runner = Runner(
-            machine,
+            self._watched(machine),
             stops_at=self._target.breakpoints.stops_at,
             report=report,
-            after_slice=transmitter.flush,
+            after_slice=self._flush,
             pacer=Pacer(machine.clock) if machine.config.icount.sleep else None,
             no_reboot=settings.no_reboot,
             unattended=settings.gdb is None and settings.monitor is None and not shared,
@@ -103,8 +106,24 @@ class Assembly:
             nursery.start_soon(self._start, backend)
             await self._runner.finished.wait()
             nursery.cancel_scope.cancel()
-        self._transmitter.flush()
+        self._flush()
         return self._runner.exit_status
+
+    def _watched(self, machine: Machine) -> target_api.Machine:
+        """The machine, with what `-d` asks for around it."""
+        if self._log is None:
+            return machine
+        items = self._settings.log_items
+        machine.board.bus = LoggedBus(machine.board.bus, items, self._log.write)
+        machine.observe(EventLog(machine.debug, self._log.write), traps="int" in items, code="in_asm" in items)
+        if STEPPING.isdisjoint(items):
+            return machine
+        return TracedMachine(machine, StepLog(machine, items, self._log.write), machine.config.icount.shift)
+
+    def _flush(self) -> None:
+        self._transmitter.flush()
+        if self._log is not None:
+            self._log.flush()
 
     async def _serial(self, closing: AsyncExitStack) -> Backend:
         device: CharDevice = self._settings.serial

@@ -42,11 +42,18 @@ MOST_BUDGET: Final = 1 << 25
 INLINE_TURNS: Final = 64
 """Steps of a range that are made at once, before the worker thread takes over."""
 
-BURST_TURNS: Final = 2_000
+BURST_TURNS: Final = 200
 """Steps of a range that the worker makes before it looks up."""
 
-FREE_TURN: Final = 32
-"""Steps that the other harts make for each step of the hart that a debugger steps."""
+FREE_TURN: Final = 512
+"""Steps that the other harts make for a step of the hart that a debugger steps: they wait for each other's locks."""
+
+LONG_FREE_TURN: Final = 1 << 14
+"""As many after a range that takes long: the stepping hart may wait for the others."""
+
+
+GOODBYE_SECONDS: Final = 1.0
+"""How long the end of a run waits for a debugger that does not read that the guest has ended."""
 
 
 class StepMask:
@@ -255,7 +262,9 @@ class Runner:
     async def _announce(self, halt: Halt) -> None:
         self._settle(halt)
         if self.listener is not None:
-            await self.listener(halt)
+            patience = GOODBYE_SECONDS if isinstance(halt.cause, GuestExit) else math.inf
+            with trio.move_on_after(patience):
+                await self.listener(halt)
         if isinstance(halt.cause, GuestExit):
             self.end(halt.cause.code)
         elif isinstance(halt.cause, TrapLoop) and self._unattended:
@@ -319,18 +328,19 @@ class Runner:
 
     def _burst(self, plan: Resume, turns: int) -> Halt | None:
         """Up to `turns` steps of a range (one, when there is no range), with turns of the other harts between."""
+        free = FREE_TURN if turns <= INLINE_TURNS else LONG_FREE_TURN
         for _ in range(turns):
-            halt = self._turn(plan)
+            halt = self._turn(plan, free)
             if halt is not None:
                 return halt
             if self._halt_requested:
                 return None
         return None
 
-    def _turn(self, plan: Resume) -> Halt | None:
+    def _turn(self, plan: Resume, free: int) -> Halt | None:
         if plan.free is None or plan.free:
             self._mask(False)
-            halt = self._judge(self.machine.run(FREE_TURN, only=plan.free))
+            halt = self._judge(self.machine.run(free, only=plan.free))
             if halt is not None:
                 return halt
         self._mask(bool(self.step_mask & StepMask.NO_INTERRUPTS))

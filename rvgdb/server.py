@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -18,6 +19,9 @@ from rvgdb.runner import Runner
 from rvgdb.settings import GdbOption
 from rvgdb.target.machine import Target
 from rvgdb.wire import SocketWire, StreamWire, Wire
+
+HANDOVER_SECONDS: Final = 0.3
+"""How long a debugger waits for the one before it to leave, before it is refused."""
 
 
 class Server:
@@ -39,14 +43,15 @@ class Server:
         self._execute = execute
         self._option = option
         self._report = report
-        self._busy = False
+        self._vacant: trio.Event | None = None
+        """Set when the debugger at hand has left; None when there is none."""
         extra = {Capability.MEMORY_MAP} if option.memory_map else set()
         self._capabilities = CAPABILITIES | extra
 
     @property
     def busy(self) -> bool:
         """Whether a debugger is being served."""
-        return self._busy
+        return self._vacant is not None
 
     async def serve(self, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen and serve until cancelled. Started with the addresses once debuggers can connect.
@@ -80,16 +85,27 @@ class Server:
     async def attend(self, wire: Wire) -> None:
         """Serve the debugger at the other end, or refuse it when there is one already; then close the wire."""
         try:
-            if self._busy:
+            if await self._wait_for_vacancy():
+                await self._serve_one(wire)
+            else:
                 await refuse(wire, Session(()))
-                return
-            self._busy = True
-            try:
-                client = Client(self._target, self._runner, self._execute)
-                session = Session(self._capabilities)
-                await Connection(wire, session, client, self._option.on_disconnect).serve()
-            finally:
-                self._busy = False
         finally:
             with trio.CancelScope(shield=True):
                 await wire.close()
+
+    async def _wait_for_vacancy(self) -> bool:
+        """Whether there is no debugger, now or soon: one that reattaches may overtake the end of its connection."""
+        with trio.move_on_after(HANDOVER_SECONDS):
+            while self._vacant is not None:
+                await self._vacant.wait()
+        return self._vacant is None
+
+    async def _serve_one(self, wire: Wire) -> None:
+        vacant = self._vacant = trio.Event()
+        try:
+            client = Client(self._target, self._runner, self._execute)
+            session = Session(self._capabilities)
+            await Connection(wire, session, client, self._option.on_disconnect, self._report).serve()
+        finally:
+            self._vacant = None
+            vacant.set()

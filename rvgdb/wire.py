@@ -11,10 +11,13 @@ import trio
 
 CHUNK: Final = 1 << 16
 
+SHORT: Final = 1 << 12
+"""What a packet that is waited for actively usually fits in."""
+
 EAGER_SECONDS: Final = 100e-6
 """How long to look for a debugger's next packet before going to sleep: about what waking up would cost."""
 
-LONGEST_STREAK: Final = 64
+LONGEST_STREAK: Final = 256
 """Packets in a row that are received without giving other tasks a turn."""
 
 
@@ -75,7 +78,7 @@ class SocketWire:
         while True:
             os.sched_yield()
             try:
-                data = self._socket.recv(CHUNK)
+                data = self._socket.recv(SHORT)
             except BlockingIOError:
                 if time.perf_counter() > end:
                     return None

@@ -6,9 +6,16 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the debug sessions run against QEMU as well, to see that a test asks for nothing that is not so."""
+    """Let the debug sessions run against QEMU, to see that they ask for nothing that is not so; and set the effort."""
     parser.addoption(
         "--emulator", choices=("rvgdb", "qemu"), default="rvgdb", help="what the sessions of tests/gdb are run against"
+    )
+    parser.addoption(
+        "--differential",
+        type=int,
+        default=10_000,
+        metavar="COUNT",
+        help="how many instructions of every row both engines are compared on",
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from rvgdb.demo import GUEST
+from rvgdb.options import OPTIONS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PYPROJECT: Final = ROOT / "pyproject.toml"
@@ -68,3 +69,12 @@ def test_guests_can_be_debugged_anywhere(elf: Path) -> None:
     assert units != []
     assert {bytes(attributes["DW_AT_comp_dir"].value) for attributes in named} == {b"."}
     assert [a["DW_AT_name"].value for a in named if not (ROOT / a["DW_AT_name"].value.decode()).exists()] == []
+
+
+def test_every_option_is_documented() -> None:
+    """docs/options.md has each option of the command line, and none that there is not."""
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `-")]
+    documented = {word for row in rows for word in re.findall(r"`(-[\w-]+)", row)}
+
+    assert {f"-{name}" for option in OPTIONS for name in option.names} == documented

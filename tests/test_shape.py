@@ -36,6 +36,7 @@ BROAD: Final = frozenset({"Exception", "BaseException"})
 
 
 BOUNDARIES: Final = {
+    "rvgdb/connection.py": "a mistake in serving a debugger is reported, and costs the debugger and not the guest",
     "emulator/engine/compiled.py": "an exception cannot cross compiled code: it is kept, and raised on the other side",
 }
 """Files that may catch everything, each with its reason; they keep or report what they catch."""

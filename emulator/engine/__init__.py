@@ -39,6 +39,10 @@ class Engine(Protocol):
         """Replace the set of watchpoints."""
         ...
 
+    def observe(self, *, traps: bool, code: bool) -> None:
+        """Have `Hooks.trap_taken` or `Hooks.code_decoded` called from now on, or not."""
+        ...
+
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to the 64-byte line of RAM at a physical address."""
         ...

@@ -15,7 +15,7 @@ from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.fields import Cause
-from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Attention, Pending, StopCode
+from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Attention, Observed, Pending, StopCode
 from emulator.memory.ram import Mapping
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ DROP_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 ON_LOAD: Final = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_STORE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
+ON_TRAP: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
+ON_DECODE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
 
 SPECIAL_NONE: Final = MASK64
 
@@ -127,7 +129,13 @@ class CompiledEngine:
         self._breaks = array("Q", [0])
         self._watches = array("Q", [0])
         # Kept alive here: compiled code holds their addresses.
-        self._callbacks = (ON_LOAD(self._on_load), ON_STORE(self._on_store), ON_LINE(self._on_line))
+        self._callbacks = {
+            "on_load": ON_LOAD(self._on_load),
+            "on_store": ON_STORE(self._on_store),
+            "on_line": ON_LINE(self._kept(hooks.line_written)),
+            "on_trap": ON_TRAP(self._kept(hooks.trap_taken)),
+            "on_decode": ON_DECODE(self._kept(hooks.code_decoded)),
+        }
         self._publish(backing, extensions)
 
     def _publish(self, backing: Backing, extensions: int) -> None:
@@ -146,7 +154,7 @@ class CompiledEngine:
             "special_line": SPECIAL_NONE,
         }
         values |= {name: _pointer(getattr(tables, name)) for name in Tables.__slots__}
-        for name, callback in zip(("on_load", "on_store", "on_line"), self._callbacks, strict=True):
+        for name, callback in self._callbacks.items():
             values[name] = ctypes.cast(callback, ctypes.c_void_p).value or 0
         for name, value in values.items():
             self._blocks.shared.put(name, value)
@@ -192,6 +200,10 @@ class CompiledEngine:
         self._blocks.shared.put("watch_count", len(watches))
         self.flush()
 
+    def observe(self, *, traps: bool, code: bool) -> None:
+        """Call the hooks `trap_taken` and `code_decoded` from now on, or not."""
+        self._blocks.shared.put("observed", Observed.TRAPS * traps | Observed.CODE * code)
+
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to the 64-byte line of RAM at a physical address."""
         if physical is None:
@@ -204,7 +216,7 @@ class CompiledEngine:
 
     # Called from compiled code: an exception must not pass through it.
 
-    def _fault(self, hart: int, cause: Cause) -> None:
+    def _fault(self, hart: int, cause: int) -> None:
         block = self._blocks.harts[hart]
         block.put("trap_cause", cause)
         block.put("pending", Pending.TRAP)
@@ -218,7 +230,7 @@ class CompiledEngine:
         try:
             return self._hooks.load(hart, physical, size)
         except BusFault:
-            self._fault(hart, Cause.LOAD_ACCESS)
+            self._fault(hart, self._blocks.harts[hart].get("fault_cause"))
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
         return 0
@@ -231,8 +243,13 @@ class CompiledEngine:
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
 
-    def _on_line(self, hart: int) -> None:
-        try:
-            self._hooks.line_written(hart)
-        except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
-            self._failed(hart, error)
+    def _kept(self, hook: Callable[..., None]) -> Callable[..., None]:
+        """A hook whose exception is raised when the slice has ended; its first argument is the hart."""
+
+        def call(hart: int, *args: int) -> None:
+            try:
+                hook(hart, *args)
+            except BaseException as error:  # noqa: BLE001 -- as in `_on_load`
+                self._failed(hart, error)
+
+        return call

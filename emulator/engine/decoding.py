@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.engine.layout import LONG, NEAR, PAGE, RD, UNLINKED, VARIANTS
+from emulator.hart.state import Observed
 from emulator.isa.extensions import EXTENSION_BITS
-from emulator.isa.rows import FORMATS, SINK, Operand, Row
+from emulator.isa.rows import FORMATS, JALR, SINK, J, Operand, Row
 from emulator.isa.table import ROWS, decode, specific_first
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ NO_ROW: Final = len(ROWS)
 
 def row_links(row: Row) -> bool:
     """Whether the row writes a return address, so that a form without one is worth having."""
-    return row.target.name in ("jal", "jalr")
+    return row.target.format in (J, JALR)
 
 
 def _row_word(row: Row) -> int:
@@ -179,6 +180,9 @@ def _decode_record(e: RuntimeEmitter) -> None:
     offset = e.lshr(e.sub(e.op("ptrtoint ptr %a0 to i64"), start), 3)
     backing = e.add(e.load_word(e.at(cur, 16)), offset)
     pointer = e.at(e.shared_pointer("ram"), backing)
+    for _ in e.observed(Observed.CODE):
+        address = e.add(e.load_word(cur), offset)
+        e.put_line(f"call void {e.shared_pointer('on_decode')}(i64 {e.get('self_index')}, i64 {address})")
     word = e.var(e.load_wide(pointer, 2))
     long = e.eq(e.and_(word.get(), 3), 3)
     across = e.both(long, e.eq(offset, PAGE - 2))

@@ -15,7 +15,7 @@ from emulator.engine.decoding import row_links
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter
 from emulator.engine.layout import IMM, LINE_SHIFT, LONG, NEAR, PAGE, PAGE_SHIFT, RD, RS1, RS2, UNLINKED
 from emulator.engine.runtime import data_entry
-from emulator.hart.access import ATOMIC_PROBE, READ, WRITE, data_privilege
+from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_privilege
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.state import (
     DATA_ENTRY,
@@ -285,8 +285,7 @@ class RowEmitter(HandlerEmitter):
 
     def amo(self, address: Value, size: int, change: Callable[[Value], Value]) -> Value:
         if self._cold is None:
-            self.call(ATOMIC_PROBE[size], address)
-            old = self.call(READ[size], address)
+            old = self.call(ATOMIC_READ[size], address)
             self.call(WRITE[size], address, change(old))
             return old
         entry, pointer = self._probe(address, size, 0, 8)

@@ -16,6 +16,14 @@ class Hooks(Protocol):
         """Write a device. Raises `emulator.errors.BusFault` where nothing answers."""
         ...
 
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """A trap is being taken, and the engine was asked to tell (`Engine.observe`)."""
+        ...
+
+    def code_decoded(self, hart: int, address: int) -> None:
+        """An instruction was decoded, because it is executed for the first time or was written since."""
+        ...
+
     def line_written(self, hart: int) -> None:
         """The special line (HTIF's words in RAM) was stored to."""
         ...

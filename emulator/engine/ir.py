@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from emulator.engine.integers import MASK, IntOps
 from emulator.hart.fields import Cause
-from emulator.hart.state import HART_OFFSETS, SHARED_OFFSETS, Attention, Pending, StopCode
+from emulator.hart.state import HART_OFFSETS, SHARED_OFFSETS, Attention, Observed, Pending, StopCode
 from emulator.isa.domain import Bool, Routine, Value
 
 LIKELY: Final = "!prof !0"
@@ -321,6 +321,16 @@ class Emitter:
     def flush(self) -> None:
         """Drop cached translations before the next instruction (the running one still derives its pc from them)."""
         self._attention(Attention.CHECK | Attention.FLUSH)
+
+    def observed(self, event: int) -> Iterator[None]:
+        """Emit the body of the `for` under the condition that an event is wanted."""
+        return self.when(self.ne(self.and_(self.shared("observed"), event), 0), UNLIKELY)
+
+    def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
+        """Call back if traps are watched."""
+        for _ in self.observed(Observed.TRAPS):
+            values = ", ".join(f"i64 {text(value)}" for value in (self.get("self_index"), pc, cause, tval))
+            self.put_line(f"call void {self.shared_pointer('on_trap')}({values})")
 
     def in_trap_loop(self) -> None:
         """Leave the run slice and say why."""

@@ -14,9 +14,9 @@ from emulator.engine.layout import RAM_BASE
 from emulator.engine.watching import Watch
 from emulator.errors import BusFault
 from emulator.hart import csrs
-from emulator.hart.access import ATOMIC_PROBE, READ, WRITE, check_fetch, translate_fetch
+from emulator.hart.access import ATOMIC_READ, READ, WRITE, check_fetch, translate_fetch
 from emulator.hart.fields import Cause
-from emulator.hart.state import Attention, StopCode
+from emulator.hart.state import Attention, Observed, StopCode
 from emulator.hart.traps import poll_interrupts, take_exception
 from emulator.isa.domain import Routine
 from emulator.isa.extensions import EXTENSION_BITS
@@ -152,6 +152,11 @@ class ReferenceDomain(IntOps):
         """Steps so far."""
         return (self.get("steps") + self.get("budget0") - self.get("budget")) & MASK
 
+    def observe_trap(self, pc: int, cause: int, tval: int) -> None:
+        """Tell the machine, if it asked."""
+        if self._shared.get("observed") & Observed.TRAPS:
+            self._hooks.trap_taken(self.hart.index, pc, cause, tval)
+
     def in_trap_loop(self) -> None:
         """Ask to leave the slice."""
         self.put("stop", StopCode.TRAP_LOOP)
@@ -184,7 +189,7 @@ class ReferenceDomain(IntOps):
         try:
             return self._hooks.load(self.hart.index, physical, size) & MASK
         except BusFault:
-            raise Trapped(Cause.LOAD_ACCESS, self.get("trap_tval")) from None
+            raise Trapped(self.get("fault_cause"), self.get("trap_tval")) from None
 
     def store_physical(self, physical: int, size: int, value: int) -> None:
         """Write RAM or a device."""
@@ -268,8 +273,7 @@ class ReferenceExecution(ReferenceDomain):
         self.call(WRITE[size], address, value)
 
     def amo(self, address: int, size: int, change: Callable[[int], int]) -> int:
-        self.call(ATOMIC_PROBE[size], address)
-        old = self.call(READ[size], address)
+        old = self.call(ATOMIC_READ[size], address)
         self.call(WRITE[size], address, change(old))
         return old
 
@@ -318,6 +322,9 @@ class ReferenceEngine:
     """Runs the harts of one machine on the reference domain; the same interface as the compiled engine."""
 
     def __init__(self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int) -> None:
+        self._blocks = blocks
+        self._hooks = hooks
+        self._shown: set[int] = set()
         self._extensions = extensions
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
@@ -335,11 +342,19 @@ class ReferenceEngine:
             if hart.get("pc") in self._breaks:
                 hart.put("stop", StopCode.BREAKPOINT)
                 return
+            self._show(hart)
             try:
                 domain.step(self._extensions)
             except _Watched:
                 hart.put("stop", StopCode.WATCHPOINT)
                 return
+
+    def _show(self, hart: HartBlock) -> None:
+        """Tell of the instruction at pc when it is executed for the first time, if that is wanted."""
+        pc = hart.get("pc")
+        if self._blocks.shared.get("observed") & Observed.CODE and pc not in self._shown:
+            self._shown.add(pc)
+            self._hooks.code_decoded(hart.index, pc)
 
     def _left(self, hart: HartBlock) -> bool:
         attention = hart.get("attention")
@@ -364,6 +379,11 @@ class ReferenceEngine:
         """Replace the set of watchpoints."""
         for domain in self._domains:
             domain.watches = tuple(watches)
+
+    def observe(self, *, traps: bool, code: bool) -> None:
+        """Call the hooks `trap_taken` and `code_decoded` from now on, or not."""
+        self._blocks.shared.put("observed", Observed.TRAPS * traps | Observed.CODE * code)
+        self._shown.clear()
 
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to a 64-byte line of RAM."""

@@ -67,10 +67,11 @@ def check_fetch(d: Domain, physical: Value, address: Value) -> None:
         d.trap(Cause.FETCH_ACCESS, address)
 
 
-def _locate(d: Domain, address: Value, size: int, kind: int) -> Value:
+def _locate(d: Domain, address: Value, size: Value, kind: int) -> Value:
     """Translate and check an access that lies in one page; returns its physical address."""
     physical = d.call(translate_data, address, kind)
     d.put("trap_tval", address)
+    d.put("fault_cause", Cause.LOAD_ACCESS if kind == LOAD else Cause.STORE_ACCESS)
     d.call(check_data, physical, size, kind)
     return physical
 
@@ -98,8 +99,9 @@ def _writer(size: int) -> Routine:
     def body(d: Domain, address: Value, value: Value) -> None:
         d.watch(address, size, STORE)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
-            _locate(d, address, 1, STORE)  # both pages answer before a byte is written
-            _locate(d, d.add(address, size - 1), 1, STORE)
+            first = d.sub(PAGE + 1, d.and_(address, PAGE))
+            _locate(d, address, first, STORE)  # both pages answer before a byte is written
+            _locate(d, d.add(address, first), d.sub(size, first), STORE)
             for at in range(size):
                 d.call(WRITE[1], d.add(address, at), d.lshr(value, 8 * at))
             d.ret(0)
@@ -123,14 +125,15 @@ def _aligned(d: Domain, address: Value, size: int, cause: Cause) -> None:
         d.trap(cause, address)
 
 
-def _atomic_probe(size: int) -> Routine:
+def _atomic_read(size: int) -> Routine:
     def body(d: Domain, address: Value) -> None:
         _aligned(d, address, size, Cause.STORE_MISALIGNED)
         d.watch(address, size, LOAD | STORE)
-        _locate(d, address, size, STORE)
-        d.ret(0)
+        physical = _locate(d, address, size, STORE)
+        d.cache(address, physical)
+        d.ret(d.load_physical(physical, size))
 
-    return Routine(f"atomic_probe_{size}", 1, body, traps=True)
+    return Routine(f"atomic_read_{size}", 1, body, traps=True)
 
 
 def _load_reserved(size: int) -> Routine:
@@ -156,8 +159,8 @@ def _store_conditional(size: int) -> Routine:
     return Routine(f"store_conditional_{size}", 2, body, traps=True)
 
 
-ATOMIC_PROBE: Final = {size: _atomic_probe(size) for size in (4, 8)}
-"""By size: everything that can stop an AMO, raised as store faults, before memory is touched."""
+ATOMIC_READ: Final = {size: _atomic_read(size) for size in (4, 8)}
+"""By size: the load of an AMO, whose every exception is a store's; what it may read, it may write."""
 
 LOAD_RESERVED: Final = {size: _load_reserved(size) for size in (4, 8)}
 """By size: LR. Returns the value, zero-extended."""

@@ -75,6 +75,7 @@ RUNTIME: Final = (
     Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
     Field("trap_cause"),
     Field("trap_tval"),
+    Field("fault_cause"),  # what it is if nothing answers the access that is being made
     Field("stop"),  # a value of `StopCode`
     Field("stop_detail", 4),
     Field("loop_pc"),  # where the last exception was taken to, while nothing has retired since
@@ -106,10 +107,10 @@ SHARED: Final = tuple(
         "ram ram_size rom_base rom_size "  # host address of RAM; the boot ROM is backed right after RAM
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
-        "on_load on_store on_line "  # callbacks into Python: device load, device store, store to a special line
+        "on_load on_store on_line on_trap on_decode "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count "  # tables of the debugger
         "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
-        "extensions ticks_mul ticks_div ticks_offset special_line"
+        "extensions ticks_mul ticks_div ticks_offset special_line observed"
     ).split()
 )
 """What all harts of a machine share; addresses of tables, their sizes, the configuration."""
@@ -151,6 +152,13 @@ class Pending:
     """A watchpoint covers the access; `stop_detail` tells which."""
     BREAK = 3
     """The instruction to be fetched has a breakpoint."""
+
+
+class Observed:
+    """Bits of the shared `observed` field: which events someone wants to hear of."""
+
+    TRAPS = 1
+    CODE = 2
 
 
 class StopCode:

@@ -41,6 +41,7 @@ def _vector(d: Domain, tvec: Value, cause: Value) -> Value:
 @routine(params=3)
 def take_trap(d: Domain, pc: Value, cause: Value, tval: Value) -> None:
     """Enter the handler of `cause` (an `mcause` value) with `pc` as the trapped instruction; sets pc and privilege."""
+    d.observe_trap(pc, cause, tval)
     priv = d.get("priv")
     number = d.and_(cause, 63)
     is_interrupt = d.ne(d.lshr(cause, 63), 0)

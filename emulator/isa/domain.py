@@ -191,11 +191,15 @@ class Domain(Ops, Protocol):
         ...
 
     def load_physical(self, physical: Value, size: int) -> Value:
-        """Read RAM or a device, zero-extended; a load access fault with `trap_tval` where nothing answers."""
+        """Read RAM or a device, zero-extended; `fault_cause` with `trap_tval` where nothing answers."""
         ...
 
     def store_physical(self, physical: Value, size: int, value: Value) -> None:
         """Write RAM or a device; a store access fault with `trap_tval` where nothing answers."""
+        ...
+
+    def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
+        """Tell whoever watches the machine that a trap is being taken."""
         ...
 
     def in_trap_loop(self) -> None:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart import csrs
+from emulator.isa.rows import FENCE
 from emulator.isa.table import BY_NAME, decode, encode, instruction_length
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def disassemble(word: int, address: int = 0) -> str:
     if found is None:
         length = instruction_length(word)
         return f".{length}byte {word & (1 << 8 * length) - 1:#x}"
-    if found.row.name == "fence" and found.imm == _TSO:
+    if found.row.format is FENCE and found.imm == _TSO:
         return "fence.tso"
     operands = re.sub(r"\{(\w+)\}", lambda field: _FIELDS[field[1]](found, address), found.row.format.syntax)
     return f"{found.row.name}{_ORDERS[found.aqrl]} {operands}".rstrip()
@@ -81,10 +82,12 @@ def _csr_number(text: str) -> int:
     return row.number if row else _number(text)
 
 
+_FENCE_SETS: Final = {_fence_set(bits): bits for bits in range(16)}
+
+
 def _parse_order(text: str) -> int:
     before, _, after = text.partition(",")
-    bits = {"i": 8, "o": 4, "r": 2, "w": 1}
-    return sum(bits[letter] for letter in before) << 4 | sum(bits[letter] for letter in after)
+    return _FENCE_SETS[before] << 4 | _FENCE_SETS[after]
 
 
 def _parse_upper(text: str) -> int:
@@ -131,11 +134,13 @@ def assemble(line: str) -> int:
     match = _syntax(row).fullmatch(rest.replace(" ", ""))
     if match is None:
         raise ValueError(f"'{line}' does not fit {name} {row.format.syntax}")
+    if aqrl and all(part.role != "aqrl" for part in row.format.operands):
+        raise ValueError(f"{name} has no ordering bits")
     values = {"aqrl": aqrl}
     try:
         for field, text in match.groupdict().items():
             role, parse = _PARSERS[field]
             values[role] = parse(text)
     except KeyError as error:
-        raise ValueError(f"'{line}': {error.args[0]} is not a register") from None
+        raise ValueError(f"'{line}': there is no operand '{error.args[0]}'") from None
     return encode(row, values)

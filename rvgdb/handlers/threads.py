@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
-
+from protocol.description import ThreadDetails, thread_list
 from protocol.ids import ALL, ANY
 from protocol.replies import CurrentThread, Data, Ok, Reply, ThreadList, ThreadListEnd, XferChunk
 from protocol.requests import (
@@ -61,12 +60,9 @@ def is_thread_alive(client: Client, request: IsThreadAlive) -> Reply:
 
 def read_thread_details(client: Client, request: ReadThreadDetails) -> Reply:
     """The list as a document, with names and cores."""
-    lines = ['<?xml version="1.0"?>', "<threads>"]
-    for hart in range(client.target.harts.count):
-        number = thread_of(hart).text(multiprocess=client.peer.multiprocess)
-        words = escape(client.target.harts.describe(hart))
-        lines.append(f'<thread id="{number}" core="{hart}" name="hart{hart}">{words}</thread>')
-    document = "\n".join([*lines, "</threads>", ""]).encode()
+    harts = client.target.harts
+    rows = (ThreadDetails(thread_of(hart), f"hart{hart}", hart, harts.describe(hart)) for hart in range(harts.count))
+    document = thread_list(rows, multiprocess=client.peer.multiprocess)
     return XferChunk.of(document, request.offset, request.length)
 
 

@@ -12,8 +12,8 @@ import trio
 async def beside(task: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
     """Run `task` until the block ends.
 
-    A nursery wraps what the block raises in an exception group. Here the task is an implementation detail of the block's
-    resource, so a lone exception leaves as it was raised: `except CommandFailed` works.
+    A nursery wraps what the block raises in an exception group. Here the task is an implementation detail of the
+    block's resource, so a lone exception leaves as it was raised: `except CommandFailed` works.
     """
     try:
         async with trio.open_nursery() as nursery:

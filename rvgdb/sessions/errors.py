@@ -1,4 +1,4 @@
-"""What can go wrong in a scripted session. Every error carries the end of the conversation, so that a failure explains itself."""
+"""What can go wrong in a scripted session. Every error quotes the end of the conversation, to explain itself."""
 
 from __future__ import annotations
 

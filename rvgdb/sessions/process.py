@@ -1,7 +1,7 @@
 """A GDB process that speaks MI, as a trio task: commands in, answers and stops out.
 
-One task reads GDB's output for as long as it lives and sorts it: answers to the command that waits for one, stops into a
-queue, text for a person to the command during which it appeared.
+One task reads GDB's output for as long as it lives and sorts it: answers to the command that waits for one, stops into
+a queue, text for a person to the command during which it appeared.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from math import inf
@@ -131,10 +131,8 @@ class MiProcess:
         """Ask GDB to exit and see to it that it does."""
         with trio.move_on_after(EXIT_LIMIT) as scope:
             scope.shield = True
-            try:
+            with suppress(DebuggerGone):
                 await self._write("-gdb-exit")
-            except DebuggerGone:
-                pass
             await self._process.wait()
         if self._process.returncode is None:
             self._process.kill()

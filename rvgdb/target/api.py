@@ -123,6 +123,10 @@ class Clock(Protocol):
         """Ticks of 100 ns."""
         ...
 
+    def next_deadline(self) -> int | None:
+        """The tick of the earliest alarm."""
+        ...
+
     def alarm(self, key: str, deadline: int | None, fire: Callable[[], None]) -> None:
         """Call `fire` when that tick is reached; None cancels."""
         ...

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.errors import MemoryUnavailable
+from protocol.description import MemoryKind, MemoryRegion, memory_map, target_description
 from rvgdb.target.api import EFAULT, Debug, Machine, TargetError
 from rvgdb.target.breakpoints import BreakpointTable
-from rvgdb.target.registers import RegisterFile, target_description
+from rvgdb.target.registers import RegisterFile, target_features
 
 MODES = {0: "U", 1: "S", 3: "M"}
 
@@ -77,16 +78,12 @@ class MachineDocuments:
         if annex != "target.xml":
             return None
         if self._description is None:
-            self._description = target_description(self._debug.csrs())
+            self._description = target_description("riscv:rv64", target_features(self._debug.csrs()))
         return self._description
 
     def memory_map(self) -> bytes:
         """RAM and ROM by physical address."""
-        spans = [
-            f'  <memory type="{region.kind}" start="{region.base:#x}" length="{region.size:#x}"/>'
-            for region in self._regions
-        ]
-        return "\n".join(['<?xml version="1.0"?>', "<memory-map>", *spans, "</memory-map>", ""]).encode()
+        return memory_map(MemoryRegion(MemoryKind(region.kind), region.base, region.size) for region in self._regions)
 
 
 class Target:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from typing import Final
-from xml.sax.saxutils import quoteattr
 
 from emulator.errors import CsrRefused
+from protocol.description import Feature, Register
 from rvgdb.target.api import EFAULT, CsrInfo, Debug, TargetError
 
 PC: Final = 32
@@ -18,6 +18,7 @@ PRIV: Final = 65
 FIRST_CSR: Final = 66
 
 SIZE: Final = 8
+BITS: Final = 8 * SIZE
 GENERAL: Final = PC + 1
 """Registers in `g`: x0 to x31 and pc."""
 
@@ -121,37 +122,19 @@ class RegisterFile:
         )
 
 
-def _register(name: str, number: int, kind: str = "int") -> str:
-    return f'    <reg name={quoteattr(name)} bitsize="64" type="{kind}" regnum="{number}"/>'
+def target_features(csrs: Sequence[CsrInfo]) -> tuple[Feature, ...]:
+    """The registers that a debugger is told of.
 
-
-def _feature(name: str, types: Sequence[str], registers: Sequence[str]) -> list[str]:
-    """One `<feature>`; `types` are the declarations that its registers refer to."""
-    return [f'  <feature name="{name}">', *types, *registers, "  </feature>"]
-
-
-def target_description(csrs: Sequence[CsrInfo]) -> bytes:
-    """The whole `target.xml`, in one document so that a debugger needs one question.
-
-    The OS ABI is `none`: with any other GDB steps by breakpoints of its own, which cannot follow a trap or `mret`.
     CSRs are plain integers: with a flags type GDB refuses `set var $satp = 0`.
 
     Args:
         csrs: The CSRs to list, in any order.
     """
-    general = [_register(name, number, POINTERS.get(number, "int")) for number, name in enumerate(ABI_NAMES)]
-    general.append(_register("pc", PC, POINTERS[PC]))
-    listed = [_register(info.name, FIRST_CSR + info.number) for info in sorted(csrs, key=lambda info: info.number)]
-    lines = [
-        '<?xml version="1.0"?>',
-        '<!DOCTYPE target SYSTEM "gdb-target.dtd">',
-        '<target version="1.0">',
-        "  <architecture>riscv:rv64</architecture>",
-        "  <osabi>none</osabi>",
-        *_feature("org.gnu.gdb.riscv.cpu", (), general),
-        *_feature("org.gnu.gdb.riscv.virtual", (), [_register("priv", PRIV)]),
-        *_feature("org.gnu.gdb.riscv.csr", (), listed),
-        "</target>",
-        "",
-    ]
-    return "\n".join(lines).encode()
+    general = [Register(name, BITS, number, POINTERS.get(number, "int")) for number, name in enumerate(ABI_NAMES)]
+    general.append(Register("pc", BITS, PC, POINTERS[PC]))
+    listed = sorted(csrs, key=lambda info: info.number)
+    return (
+        Feature("org.gnu.gdb.riscv.cpu", tuple(general)),
+        Feature("org.gnu.gdb.riscv.virtual", (Register("priv", BITS, PRIV),)),
+        Feature("org.gnu.gdb.riscv.csr", tuple(Register(info.name, BITS, FIRST_CSR + info.number) for info in listed)),
+    )

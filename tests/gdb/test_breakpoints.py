@@ -12,7 +12,8 @@ async def test_break(session: Session) -> None:
     for _ in range(2):
         await session.gdb.cont()
         stop = await session.gdb.expect_breakpoint("trap", number=number)
-        assert stop.address is not None and session.guest.elf.function_at(stop.address) == "trap"
+        assert stop.address is not None
+        assert session.guest.elf.function_at(stop.address) == "trap"
         assert await session.gdb.integer("cause") == session.guest.timer_cause
 
 

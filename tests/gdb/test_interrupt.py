@@ -24,7 +24,8 @@ async def loop_and_interrupt(session: Session, address: int, loop: bytes) -> Non
         await session.gdb.cont()
         await session.gdb.interrupt()
         stop = await session.gdb.expect_signal("SIGINT")
-        assert stop.address is not None and 0 <= stop.address - address < len(loop)
+        assert stop.address is not None
+        assert 0 <= stop.address - address < len(loop)
 
 
 async def test_interrupt_of_a_busy_guest(session: Session) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.gdb.conftest import Session
 
 
 async def test_monitor_help(session: Session) -> None:
-    """`monitor help` names the commands, `info registers` among them or the group that it is in."""
+    """`monitor help` names the commands."""
     text = await session.gdb.monitor("help")
-    assert "info" in text and "help" in text
+    assert {"help", "info", "cont", "stop", "system_reset"} <= set(re.findall(r"\w+", text))
 
 
 async def test_monitor_info_registers(session: Session) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rvgdb.sessions import StopReason
+import pytest
+
+from rvgdb.sessions import CommandFailed, StopReason
 from rvgdb.sessions.inspecting import GENERAL
 from tests.gdb.conftest import Session
 
@@ -102,7 +104,25 @@ async def test_csr_write_takes_effect(session: Session) -> None:
 
 
 async def test_csr_is_warl(session: Session) -> None:
-    """A field that takes only legal values keeps one: the modes of satp that the manual reserves are refused."""
+    """A field that takes only legal values keeps one: MPP cannot be 2, and the rest of the value is taken."""
+    before = await session.gdb.register("mstatus")
+    await session.gdb.set_var("$mstatus", before & ~(3 << 11) | 2 << 11 | 1 << 22)
+    assert await session.gdb.register("mstatus") == before | 1 << 22
+
+
+@pytest.mark.unlike_qemu("it says OK and changes nothing")
+async def test_a_refused_csr_write_is_an_error(session: Session) -> None:
+    """What a CSR cannot take at all is told, not swallowed: the modes of satp that the manual reserves."""
     before = await session.gdb.register("satp")
-    await session.gdb.set_var("$satp", 3 << 60)
+    with pytest.raises(CommandFailed):
+        await session.gdb.set_var("$satp", 3 << 60)
     assert await session.gdb.register("satp") == before
+
+
+@pytest.mark.unlike_qemu("it says OK and changes nothing")
+async def test_read_only_csr(session: Session) -> None:
+    """Writing a read-only CSR is an error, and the session goes on."""
+    with pytest.raises(CommandFailed, match="mhartid"):
+        await session.gdb.set_var("$mhartid", 7)
+    await session.gdb.stepi()
+    assert await session.gdb.register("mhartid") == 0

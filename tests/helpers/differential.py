@@ -3,35 +3,78 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from array import array
+from typing import TYPE_CHECKING, Final
 
 from emulator.engine.layout import RAM_BASE
+from emulator.engine.reference import ReferenceEngine, ReferenceExecution
 from emulator.hart import csrs
-from emulator.hart.state import ARCHITECTURAL, WORD
-from emulator.isa.table import encode
-from tests.helpers.rig import DEVICE, Rig
+from emulator.hart.fields import PMP_R, PMP_W, PMP_X
+from emulator.hart.pmp import MATCH_ALL, pmp_permissions
+from emulator.hart.state import ARCHITECTURAL, HART_OFFSETS, WORD, StopCode
+from emulator.isa.table import BY_NAME, encode
+from tests.helpers.rig import DEVICE, RAM_SIZE, Rig
 
 if TYPE_CHECKING:
-    from emulator.isa.rows import Row
+    from emulator.isa.domain import Routine
+    from emulator.isa.rows import Operand, Row
 
-CODE = RAM_BASE
-CODE_SIZE = 2 * 4096
-DATA = RAM_BASE + 4 * 4096
-HANDLER = RAM_BASE + 12 * 4096
-NOP = 0x13
+CODE: Final = RAM_BASE
+CODE_SIZE: Final = 2 * 4096
+DATA: Final = RAM_BASE + 4 * 4096
+DATA_SIZE: Final = 4 * 4096
+HANDLER: Final = RAM_BASE + 12 * 4096
 
-BASES = (2, 3, 8, 9)
+BASES: Final = (2, 3, 8, 9)
 """Registers that hold addresses; destinations are other registers, so that addresses stay."""
 
-EDGES = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 63, (1 << 63) - 1, (1 << 64) - 1)
-ALIGNED = (0, 8, 64, 4088)
+DESTINATIONS: Final = tuple(number for number in range(32) if number not in BASES)
+SHORT_DESTINATIONS: Final = tuple(number for number in DESTINATIONS if 8 <= number < 16)
+SHORT_BASES: Final = tuple(number for number in BASES if 8 <= number < 16)
 
-CHUNK = 16
-"""Steps between two comparisons."""
+EDGES: Final = (
+    *(0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF),
+    *(1 << 63, (1 << 63) - 1, (1 << 64) - 1),
+)
+
+CHUNK: Final = 32
+"""Steps from one random state; then everything is compared."""
+
+REFILL: Final = 8192
+"""Instructions after which the code and the data are new."""
+
+UNPROTECTING: Final = (
+    *(row for row in csrs.ROWS if not row.name.startswith("pmp")),
+    *(csrs.Csr(number, "absent", lambda _d: 0) for number in (0x015, 0x240, 0x5A8, 0x7B0, 0xC20, 0xDA0, 0xFFF)),
+)
+"""CSRs that leave the PMP alone, and a few that are not there."""
+
+_INDEX: Final = {name: offset // WORD for name, offset in HART_OFFSETS.items()}
+_ALL_MEMORY: Final = (1 << 54) - 1
 
 
 class Difference(AssertionError):
     """Raised when the engines disagree."""
+
+
+class OpenExecution(ReferenceExecution):
+    """The reference with a short way through the PMP, for chunks in which its first entry allows everything.
+
+    Asking the PMP for each parcel and each access is most of what a step of the reference costs.
+    """
+
+    open = False
+
+    def call(self, target: Routine, *args: int) -> int:
+        """Run a routine, or know its result."""
+        if target is pmp_permissions and self.open and args[1] < 8 * (_ALL_MEMORY + 1):
+            return MATCH_ALL | PMP_R | PMP_W | PMP_X
+        return super().call(target, *args)
+
+    def _parcel(self, address: int) -> int:
+        if self.open and CODE <= address < RAM_BASE + RAM_SIZE - 1:
+            return self.load_physical(address, 2)
+        return super()._parcel(address)
 
 
 class Comparison:
@@ -39,70 +82,88 @@ class Comparison:
 
     Args:
         seed: Of the random numbers.
-        enough: Instructions after which the code is filled anew.
     """
 
-    def __init__(self, seed: int, refill: int = 4096) -> None:
+    def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.reference = Rig("reference")
         self.compiled = Rig("compiled")
-        self._refill = refill
-        for rig in self.rigs:
-            rig.program([NOP] * 1024, HANDLER)
+        rig = self.reference
+        self._protects = False
+        self._oracle = OpenExecution(rig.blocks, rig.hart, rig.backing, rig)
+        assert isinstance(rig.engine, ReferenceEngine)
+        rig.engine._domains[0] = self._oracle
+        back = BY_NAME["jal"]
+        for rig in self.rigs:  # a trap leads back to some instruction of the code at once
+            place = random.Random(seed)
+            jumps = (
+                encode(back, {"rd": 0, "imm": CODE + 2 * place.randrange(CODE_SIZE // 2) - at})
+                for at in range(HANDLER, HANDLER + 4096, 4)
+            )
+            rig.program(jumps, HANDLER)
 
     @property
     def rigs(self) -> tuple[Rig, Rig]:
         """Both rigs, the reference first."""
         return self.reference, self.compiled
 
-    def run(self, row: Row, count: int) -> None:
-        """Execute at least `count` steps of code made of `row`.
+    def run(self, row: Row, count: int) -> int:
+        """Execute at least `count` instructions of code made of `row`; a step that leaves a trap handler is none.
+
+        Returns:
+            The steps that were made.
 
         Raises:
-            Difference: The engines disagree; the text has the instruction and the state before.
+            Difference: The engines disagree; the text has the fields that differ.
         """
-        done = 0
+        done = steps = 0
+        fresh = REFILL
         while done < count:
-            self._fill(row)
-            fresh = 0
-            while fresh < self._refill and done < count:
-                made = self._chunk(row)
-                fresh += made
-                done += max(made, 1)
+            if fresh >= REFILL:
+                self._fill(row)
+                fresh = 0
+            made, trapped = self._chunk(row)
+            steps += made
+            fresh += made
+            done += max(made - trapped, 1)
+        return steps
 
     def _fill(self, row: Row) -> None:
-        code = bytearray()
-        while len(code) < CODE_SIZE:
-            code += self.random_encoding(row).to_bytes(row.length, "little")
-        data = self.random.randbytes(4 * 4096)
+        self._protects = "{csr}" in row.format.syntax and self.random.random() < 0.1
+        code = b"".join(
+            self.random_encoding(row).to_bytes(row.length, "little") for _ in range(CODE_SIZE // row.length)
+        )
+        data = self.random.randbytes(DATA_SIZE)
         for rig in self.rigs:
-            rig.write(CODE, bytes(code[:CODE_SIZE]))
+            rig.write(CODE, code)
             rig.write(DATA, data)
 
     def random_encoding(self, row: Row) -> int:
         """A legal encoding of `row` with random operands."""
         pick = self.random
+        free = ~row.mask & (1 << 8 * row.length) - 1
         while True:
-            values = {}
+            word = row.match | pick.getrandbits(32) & free
             for part in row.format.operands:
-                if part.role == "imm" and "{csr}" in row.format.syntax:
-                    values["imm"] = pick.choice(csrs.ROWS).number if pick.random() < 0.95 else pick.getrandbits(12)
-                elif part.role == "imm" and row.relative:
-                    values["imm"] = self._distance(part.bits)
-                elif part.role == "rd":
-                    values["rd"] = pick.choice([n for n in range(32) if n not in BASES])
-                elif part.role == "rs1" and "({rs1})" in row.format.syntax and pick.random() < 0.9:
-                    values["rs1"] = pick.choice(BASES)
-                else:
-                    values[part.role] = part.extract(pick.getrandbits(32))
-            try:
-                return encode(row, values)
-            except ValueError:  # an operand that this format cannot hold, or a pair that must be one register
-                continue
+                value = self._operand(row, part)
+                if value is not None:
+                    word = word & ~part.insert(part.extract(-1)) | part.insert(value)
+            if row.matches(word):
+                return word
 
-    def _distance(self, bits: int) -> int:
-        reach = min(1 << bits - 1, CODE_SIZE)
-        return self.random.randrange(-reach, reach, 2)
+    def _operand(self, row: Row, part: Operand) -> int | None:
+        """A value for an operand that should not be just any; None where all are equal."""
+        pick = self.random
+        if part.role == "imm" and "{csr}" in row.format.syntax:
+            return pick.choice(csrs.ROWS if self._protects else UNPROTECTING).number
+        if part.role == "imm" and row.relative:
+            reach = min(1 << part.bits - 1, CODE_SIZE)
+            return pick.randrange(-reach, reach, 2)
+        if part.role == "rd":
+            return pick.choice(SHORT_DESTINATIONS if part.bias else DESTINATIONS[part.nonzero :])
+        if part.role == "rs1" and "({rs1})" in row.format.syntax and pick.random() < 0.9:
+            return pick.choice(SHORT_BASES if part.bias else BASES)
+        return None
 
     def _value(self) -> int:
         pick = self.random
@@ -124,12 +185,15 @@ class Comparison:
             return DEVICE + 8 * pick.randrange(256, 384)
         return pick.choice((0, 0x1000, DATA - 8, RAM_BASE - 8, RAM_BASE + len(self.reference.backing.ram) - 2))
 
-    def _scatter(self) -> None:
-        """The same random state for both harts."""
+    def _fields(self) -> dict[str, int]:
+        """Random values of the fields that are one word each."""
         pick = self.random
-        fields: dict[str, int] = {
+        status = pick.getrandbits(64) & 0x7E19AA if pick.random() < 0.5 else 0
+        if status >> 11 & 3 == 2:  # a value that MPP never holds
+            status ^= 1 << 11
+        return {
             "priv": pick.choice((3, 3, 3, 1, 0)),
-            "mstatus": pick.getrandbits(64) & 0x7E19AA if pick.random() < 0.5 else 0,
+            "mstatus": status,
             "mie": pick.getrandbits(12) & 0xAAA if pick.random() < 0.2 else 0,
             "mip": pick.getrandbits(12) & 0xAAA,
             "mideleg": pick.getrandbits(12) & 0x222,
@@ -141,39 +205,53 @@ class Comparison:
             "mcounteren": pick.getrandbits(32),
             "scounteren": pick.getrandbits(32),
             "mscratch": pick.getrandbits(64),
-            "pc": CODE + 4 * pick.randrange(CODE_SIZE // 4),
+            "pc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
         }
-        if fields["mstatus"] >> 11 & 3 == 2:
-            fields["mstatus"] ^= 1 << 11
-        registers = [self._address() if number in BASES else self._value() for number in range(32)]
-        if pick.random() < 0.5:  # jumps through registers that lead somewhere
-            registers[pick.randrange(1, 32)] = CODE + 2 * pick.randrange(CODE_SIZE // 2)
-        opened = pick.random() < 0.9
+
+    def _scatter(self) -> None:
+        """The same random state for both harts."""
+        pick = self.random
         for rig in self.rigs:
             rig.reset()
             rig.device.clear()
-            for name, value in fields.items():
-                rig.hart.put(name, value)
-            for number, value in enumerate(registers[1:], 1):
-                rig.hart.put("x", value, number)
-            if opened:  # all memory to every mode
-                rig.hart.put("pmpcfg", 0x1F, 15)
-                rig.hart.put("pmpaddr", (1 << 54) - 1, 15)
+        state = array("Q", self.reference.hart.architectural())
+        for name, value in self._fields().items():
+            state[_INDEX[name]] = value
+        for number in range(1, 32):
+            state[_INDEX["x"] + number] = self._address() if number in BASES else self._value()
+        if pick.random() < 0.5:  # jumps through registers that lead somewhere
+            state[_INDEX["x"] + pick.randrange(1, 32)] = CODE + 2 * pick.randrange(CODE_SIZE // 2)
+        chance = pick.random()
+        self._oracle.open = chance < 0.93 and not self._protects
+        if chance < 0.99:  # all memory to every mode; the first entry is the quickest to ask
+            entry = 0 if chance < 0.98 else pick.randrange(16)
+            state[_INDEX["pmpcfg"] + entry] = 0x1F
+            state[_INDEX["pmpaddr"] + entry] = _ALL_MEMORY
+        for rig in self.rigs:
+            rig.hart.words[: len(state)] = memoryview(state)
 
-    def _chunk(self, row: Row) -> int:
+    def _chunk(self, row: Row) -> tuple[int, int]:
+        """Run from a new random state; returns how many steps were made, and how many of them trapped."""
         self._scatter()
         before = self.reference.hart.architectural()
-        made = [rig.run(CHUNK) for rig in self.rigs]
-        stops = [rig.hart.get("stop") for rig in self.rigs]
+        made = 0
+        while made < CHUNK:
+            both = [rig.run(CHUNK - made) for rig in self.rigs]
+            stops = [rig.hart.get("stop") for rig in self.rigs]
+            if both[0] != both[1] or stops[0] != stops[1]:
+                raise Difference(f"steps {both}, stops {stops}; {self._explain(row, before)}")
+            made += both[0]
+            if stops[0] != StopCode.WAITING:
+                break
         states = [rig.hart.architectural() for rig in self.rigs]
-        if made[0] != made[1] or stops[0] != stops[1] or states[0] != states[1]:
+        if states[0] != states[1]:
             raise Difference(self._explain(row, before))
         if not self.reference.same_ram(self.compiled) or self.reference.device != self.compiled.device:
-            raise Difference(f"{row.name}: memory differs; {self._explain(row, before)}")
-        return made[0]
+            raise Difference(f"memory differs; {self._explain(row, before)}")
+        return made, self.reference.hart.get("trapped")
 
     def _explain(self, row: Row, before: bytes) -> str:
-        lines = [f"{row.name}: the engines disagree after {CHUNK} steps"]
+        lines = [f"{row.name}: the engines disagree within {CHUNK} steps"]
         at = 0
         for field in ARCHITECTURAL:
             for index in range(field.count):

@@ -43,10 +43,11 @@ class Rig:
         """The hart's state."""
         return self.blocks.harts[0]
 
-    def reset(self) -> None:
-        """M-mode at the beginning of RAM, everything else zero."""
+    def reset(self, *, warm: bool = False) -> None:
+        """M-mode at the beginning of RAM, everything else zero; `warm` keeps what the engine has cached."""
         self.blocks.reset(self._initialize)
-        self.engine.flush()
+        if not warm:
+            self.engine.flush()
 
     def _initialize(self, hart: HartBlock) -> None:
         hart.put("pc", RAM_BASE)
@@ -99,6 +100,12 @@ class Rig:
         if physical & ~0xFFF != DEVICE:
             raise BusFault(physical, size)
         self.device[physical] = value & (1 << 8 * size) - 1
+
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """A trap, when it is observed."""
+
+    def code_decoded(self, hart: int, address: int) -> None:
+        """A first execution, when it is observed."""
 
     def line_written(self, hart: int) -> None:
         """A store to the special line."""

@@ -149,7 +149,7 @@ MALFORMED_FOR_QEMU = [
 ]
 
 
-@pytest.mark.parametrize(("payload", "outcome"), MALFORMED_FOR_QEMU, ids=lambda value: repr(value))
+@pytest.mark.parametrize(("payload", "outcome"), MALFORMED_FOR_QEMU, ids=repr)
 def test_what_other_stubs_fall_over(payload: bytes, outcome: str) -> None:
     """Each is answered: with an error here, or as a request whose values are plain numbers for the target to check."""
     session = Session(EVERYTHING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +43,7 @@ CSR = Feature(
 
 def test_target_description() -> None:
     """Architecture, the ABI that keeps GDB from stepping by itself, registers and types are all there, in order."""
-    root = ElementTree.fromstring(target_description("riscv:rv64", [CSR]))
+    root = ET.fromstring(target_description("riscv:rv64", [CSR]))
     assert [child.tag for child in root] == ["architecture", "osabi", "feature"]
     assert (root[0].text, root[1].text) == ("riscv:rv64", "none")
     feature = root[2]
@@ -72,11 +72,11 @@ def test_target_description_without_an_abi() -> None:
 def test_thread_list() -> None:
     """Ids follow the negotiation; names and words survive."""
     threads = [ThreadDetails(ThreadId(1), "hart0 <M>", 0, "halted & waiting"), ThreadDetails(ThreadId(2), "hart1")]
-    root = ElementTree.fromstring(thread_list(threads, multiprocess=True))
+    root = ET.fromstring(thread_list(threads, multiprocess=True))
     assert root[0].attrib == {"id": "p1.1", "core": "0", "name": "hart0 <M>"}
     assert root[0].text == "halted & waiting"
     assert root[1].attrib == {"id": "p1.2", "name": "hart1"}
-    assert ElementTree.fromstring(thread_list(threads, multiprocess=False))[1].attrib["id"] == "2"
+    assert ET.fromstring(thread_list(threads, multiprocess=False))[1].attrib["id"] == "2"
 
 
 def test_memory_map() -> None:
@@ -85,7 +85,7 @@ def test_memory_map() -> None:
         MemoryRegion(MemoryKind.RAM, 0x80000000, 0x8000000),
         MemoryRegion(MemoryKind.FLASH, 0x20000000, 0x2000000, 0x40000),
     ]
-    root = ElementTree.fromstring(memory_map(regions))
+    root = ET.fromstring(memory_map(regions))
     assert root[0].attrib == {"type": "ram", "start": "0x80000000", "length": "0x8000000"}
     assert len(root[0]) == 0
     assert root[1][0].attrib == {"name": "blocksize"}
@@ -95,4 +95,4 @@ def test_memory_map() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_is_well_formed(text: str) -> None:
     """Whatever a name holds, the document can be parsed."""
-    ElementTree.fromstring(thread_list([ThreadDetails(ThreadId(1), text, 0, text)], multiprocess=False))
+    ET.fromstring(thread_list([ThreadDetails(ThreadId(1), text, 0, text)], multiprocess=False))

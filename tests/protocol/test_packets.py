@@ -504,8 +504,7 @@ def test_any_payload_parses_or_is_malformed(payload: bytes) -> None:
     """No payload raises anything but the one error."""
     try:
         request, _ = TABLE.parse(payload)
-    except MalformedPacketError as error:
-        assert str(error)
-    else:
-        assert isinstance(request, Request)
-        assert hash(request) is not None
+    except MalformedPacketError:
+        return
+    assert isinstance(request, Request)
+    assert hash(request) is not None

@@ -32,6 +32,7 @@ class RspClient:
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self.buffer = b""
+        self.acknowledges = True
 
     async def send(self, body: bytes) -> None:
         """Send a packet and do not wait."""
@@ -47,9 +48,13 @@ class RspClient:
         self.buffer = self.buffer[match.end() :]
         body = match.group(1)
         assert sum(body) & 0xFF == int(match.group(2), 16)
+        if self.acknowledges:
+            await self._acknowledge()
+        return _RUN.sub(lambda run: run.group(1) * (ord(run.group(2)) - 28), body)
+
+    async def _acknowledge(self) -> None:
         with suppress(trio.BrokenResourceError):  # a stub that refuses closes at once
             await self.stream.send_all(b"+")
-        return _RUN.sub(lambda run: run.group(1) * (ord(run.group(2)) - 28), body)
 
     async def ask(self, body: bytes) -> bytes:
         """Send a packet and give the reply."""

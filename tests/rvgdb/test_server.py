@@ -11,11 +11,16 @@ import pytest
 import trio
 
 from emulator.stops import GuestExit
+from protocol.replies import Reply
+from protocol.requests import GetCurrentThread
 from rvgdb.chardev import Tcp, Unix
+from rvgdb.client import Client
 from rvgdb.connection import REFUSAL, REFUSAL_SECONDS
+from rvgdb.dispatch import TABLE
 from rvgdb.errors import ListenError
 from rvgdb.listening import LOOPBACK, address_text, connect, listen
 from rvgdb.runner import StepMask
+from rvgdb.server import HANDOVER_SECONDS
 from rvgdb.settings import OnDisconnect
 from tests.rvgdb.fake_machine import BASE
 from tests.rvgdb.rsp_client import RspClient, Stub, packet
@@ -193,7 +198,15 @@ async def test_a_silent_second_debugger_is_dropped(stub: Stub, gdb: RspClient, a
     second = stub.connect()
     with trio.fail_after(2 * REFUSAL_SECONDS):
         assert await second.stream.receive_some() == b""
-    assert trio.current_time() - began == pytest.approx(REFUSAL_SECONDS)
+    assert trio.current_time() - began == pytest.approx(REFUSAL_SECONDS + HANDOVER_SECONDS)
+
+
+async def test_a_debugger_may_overtake_the_end_of_its_connection(stub: Stub, gdb: RspClient) -> None:
+    """Detach and reattach at once: the new connection is there before the old one's end was seen."""
+    again = stub.connect()
+    await again.send(b"qAttached")
+    await gdb.stream.aclose()
+    assert await again.reply() == b"1"
 
 
 # --- going ---
@@ -204,6 +217,15 @@ async def gone(stub: Stub) -> None:
     with trio.fail_after(5):
         while stub.server.busy:
             await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_packet_while_the_guest_runs(stub: Stub, gdb: RspClient) -> None:
+    """It stops the guest, and after the stop it is answered without a further byte from the debugger."""
+    assert await gdb.ask(b"QStartNoAckMode") == b"OK"
+    gdb.acknowledges = False
+    await stub.run_busily(gdb)
+    assert (await gdb.ask(b"qC")).startswith(b"T02")
+    assert (await gdb.reply()).startswith(b"QC")
 
 
 @pytest.mark.parametrize(("choice", "runs"), [(choice, choice is not OnDisconnect.HALT) for choice in OnDisconnect])
@@ -280,6 +302,24 @@ async def test_vanishing_in_the_middle_of_a_reply(stub: Stub) -> None:
         await gone(stub_over_tcp)
         again = await port.attach()
         assert await again.ask(b"qAttached") == b"1"
+
+
+async def test_a_mistake_in_a_handler_costs_the_debugger_and_not_the_guest(
+    stub: Stub, gdb: RspClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user is told in one line, and another debugger is served."""
+
+    def broken(client: Client, request: GetCurrentThread) -> Reply:
+        raise ZeroDivisionError(request)
+
+    monkeypatch.setitem(TABLE, GetCurrentThread, broken)
+    await gdb.ask(b"Z0,%x,4" % BASE)
+    await gdb.send(b"qC")
+    await gdb.expect_end()
+    assert "internal error" in stub.reports[0]
+    assert not stub.machine.debug.breakpoints
+    again = stub.connect()
+    assert await again.ask(b"qAttached") == b"1"
 
 
 async def test_half_a_packet_and_goodbye(stub: Stub) -> None:

@@ -1,0 +1,1 @@
+"""Bad input of every kind: it gets a clear error and costs nothing."""
