@@ -21,7 +21,7 @@ def _computes(row: Row) -> bool:
 
 
 def _accesses(row: Row) -> bool:
-    return row.lift is Lift.INLINE and is_memory(row)
+    return row.lift is Lift.INLINE and is_memory(row) and row.extension != "a"
 
 
 def _branches(row: Row) -> bool:

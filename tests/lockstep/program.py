@@ -167,13 +167,11 @@ class Builder:
     def end(self) -> Image:
         """The program's end, and the whole image."""
         self.raise_privilege()
-        self.code.align(4)
         end = self.code.here
         self.code.constant(31, TOHOST)
         self.code.op("addi", rd=30, rs1=0, imm=1)
         self.code.op("sd", rs1=31, rs2=30, imm=0)
         self.code.op("ecall")  # a trap makes Spike look at `tohost`
-        self.code.align(4)
         self.code.op("jal", rd=0, imm=0)
         ram = bytearray(RAM_SIZE)
         pool = b"".join(self._initial(number).to_bytes(8, "little") for number in range(32))
