@@ -33,6 +33,8 @@ _VALUES: Final[dict[str, Values]] = {
     "sstatus": _status,
     "mtvec": lambda pick: MACHINE_HANDLER | pick.randrange(2),
     "stvec": lambda pick: SUPERVISOR_HANDLER | pick.randrange(2),
+    "menvcfg": lambda pick: random_value(pick) & ~1,  # `explained.FIOM`
+    "senvcfg": lambda pick: random_value(pick) & ~1,
     "mie": lambda pick: random_value(pick) & 0xFFFF,
 }
 """Values for CSRs that cannot take just any."""

@@ -73,6 +73,12 @@ AVOIDED: Final = (
         "and if satp is written with an unsupported MODE, the entire write has no effect'",
     ),
     Explained(
+        "PMP entries 16 to 63 do not exist here and read as zero in Spike",
+        _numbers(range(0x3A4, 0x3B0), range(0x3C0, 0x3F0)),
+        "Physical Memory Protection CSRs: 'Implementations may implement zero, 16, or 64 PMP entries; the lowest-numbered "
+        "PMP CSRs must be implemented first. All PMP CSR fields are WARL and may be read-only zero'",
+    ),
+    Explained(
         "Spike has triggers (Sdtrig)",
         _numbers(range(0x7A0, 0x7B0), 0x5A8, 0x6A8),
         "Sdtrig is optional: the RISC-V Debug Specification, chapter 5",
@@ -88,6 +94,12 @@ STATUS_FS: Final = Explained(
 )
 """Programs for harts without F write these bits as zero."""
 
+FIOM: Final = Explained(
+    "menvcfg.FIOM and senvcfg.FIOM are read-only zero in Spike without translation",
+    _numbers(0x30A, 0x10A),
+    "Machine Environment Configuration: 'If satp.MODE is read-only zero (always Bare), the implementation may make FIOM "
+    "read-only zero'",
+)
 MISALIGNED_ATOMICS: Final = Explained(
     "a misaligned LR, SC or AMO raises address-misaligned here and an access fault in Spike",
     _numbers(),
