@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from emulator.isa.table import ROWS
 from tests.lockstep.campaign import Account, campaign
 from tests.lockstep.groups import GROUPS
 from tests.lockstep.spike import find_spike
@@ -19,13 +20,15 @@ EVERY: Final = 5.0
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="scripts/lockstep", description="Run random programs on Spike and on the compiled engine, and compare them."
+        prog="scripts/lockstep",
+        description="Run random programs on Spike and on the compiled engine, and compare them.",
     )
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of: {', '.join(GROUPS)}; all by default")
     parser.add_argument("--programs", type=int, default=100, help="programs of each group (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="the first program's seed (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--stop-after", type=int, default=SHOWN, help="differences after which a group is given up")
+    parser.add_argument("--causes", action="store_true", help="count the traps by cause")
     chosen = parser.parse_args(words)
     unknown = [name for name in chosen.groups if name not in GROUPS]
     if unknown:
@@ -44,13 +47,21 @@ def _run(name: str, chosen: argparse.Namespace) -> Account:
             break
         if time.monotonic() - told > EVERY:
             told = time.monotonic()
-            print(f"{name}: {account.programs} programs, {account.steps:,} instructions ...", file=sys.stderr, flush=True)
+            print(
+                f"{name}: {account.programs} programs, {account.steps:,} instructions ...", file=sys.stderr, flush=True
+            )
     seconds = time.monotonic() - start
     print(
-        f"{name}: {account.programs} programs, {account.steps:,} instructions ({account.traps:,} trapped), "
+        f"{name}: {account.programs} programs, {account.steps:,} instructions ({account.causes.total():,} traps), "
         f"{len(account.differences)} differences, {account.steps / max(seconds, 0.001):,.0f} instructions/s",
         flush=True,
     )
+    wanted = {row.name for row in ROWS if GROUPS[name].cpu.has(row.extension)}
+    if wanted - account.rows:
+        print(f"{name}: never executed: {' '.join(sorted(wanted - account.rows))}")
+    if chosen.causes:
+        for cause, count in account.causes.most_common():
+            print(f"{name}: {count:8,} x {cause}")
     return account
 
 

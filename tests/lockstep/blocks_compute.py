@@ -160,9 +160,7 @@ def amo(build: Builder) -> None:
 
 
 def reserved(build: Builder) -> None:
-    """LR, something in between, SC: to the same address or another. No trap comes between the two, since Spike then
-    gives the reservation up and may (manual volume I, 'Zalrsc': an SC may fail for any reason outside a constrained loop).
-    """
+    """LR, something in between, SC: to the same address or another (no trap comes between: `explained.LOST`)."""
     with build.guarded():
         address = build.data_address() & ~7
         first, other = build.random.sample(BASES, 2)
@@ -197,7 +195,9 @@ def self_modifying(build: Builder) -> None:
             build.code.constant(number, build.data_address() & ~7)
             row = pick.choice(build.rows("i", fits=lambda row: _computes(row) and row.length == 4))
             ret = 0x00028067 | 0  # jr x5
-            build.code.constant(source if source != 5 else 6, random_word(pick, row, targets=tuple(LINK[4:])) | ret << 32)
+            build.code.constant(
+                source if source != 5 else 6, random_word(pick, row, targets=tuple(LINK[4:])) | ret << 32
+            )
             build.code.op("sd", rs1=number, rs2=source if source != 5 else 6, imm=0)
             build.code.op("fence.i", rd=0, rs1=0, imm=0)
             build.code.op("jalr", rd=5, rs1=number, imm=0)

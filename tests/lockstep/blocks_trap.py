@@ -189,14 +189,16 @@ def user_wait(build: Builder) -> None:
 
 
 def interrupts(build: Builder) -> None:
-    """Supervisor interrupts made pending by software, delegated or not, seen in a privilege that has them enabled or not."""
+    """Supervisor interrupts made pending by software, delegated or not, where they are enabled or not."""
     pick = build.random
     _settle_traps(build)
     with build.guarded():
         build.write_csr("mideleg", pick.getrandbits(16))
         build.write_csr("mie", pick.getrandbits(16))
         build.write_csr("mip", pick.getrandbits(12))
-        build.code.op(pick.choice(("csrrsi", "csrrci")), rd=pick.choice(TARGETS), rs1=pick.choice((2, 8, 10)), imm=csr("mstatus"))
+        build.code.op(
+            pick.choice(("csrrsi", "csrrci")), rd=pick.choice(TARGETS), rs1=pick.choice((2, 8, 10)), imm=csr("mstatus")
+        )
     build.raise_privilege()
     build.enter(pick.choice((USER, SUPERVISOR)))
     with build.guarded():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -24,20 +25,23 @@ class Account:
     Attributes:
         programs: Programs compared.
         steps: Steps compared.
-        traps: How many of them trapped.
         differences: What was found.
+        rows: Names of the instruction rows that retired.
+        causes: Traps, counted by cause and target.
     """
 
     programs: int = 0
     steps: int = 0
-    traps: int = 0
     differences: list[Difference] = field(default_factory=list)
+    rows: set[str] = field(default_factory=set)
+    causes: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
         """Count a program."""
         self.programs += 1
         self.steps += outcome.steps
-        self.traps += outcome.traps
+        self.rows |= outcome.rows
+        self.causes += outcome.causes
         if outcome.difference is not None:
             self.differences.append(outcome.difference)
 
@@ -53,7 +57,7 @@ def compare(name: str, seed: int) -> Outcome:
     try:
         return Comparison(group, seed, _subject(group.cpu_text)).run()
     except SpikeError as error:
-        return Outcome(0, 0, Difference(name, seed, 0, "Spike", (str(error),)))
+        return Outcome(0, Difference(name, seed, 0, "Spike", (str(error),)))
 
 
 def _batch(name: str, seeds: range) -> list[Outcome]:

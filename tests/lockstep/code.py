@@ -58,7 +58,9 @@ class Code:
     def jump(self, name: str, label: str, **values: int) -> None:
         """Emit a branch or jump to a label that may have no place yet."""
         at, row = self.here, BY_NAME[name]
-        self._later(label, row.length, lambda target: encode(row, {**values, "imm": target - at}).to_bytes(row.length, "little"))
+        self._later(
+            label, row.length, lambda target: encode(row, {**values, "imm": target - at}).to_bytes(row.length, "little")
+        )
 
     def address(self, rd: int, label: str, offset: int = 0) -> None:
         """Emit two instructions that put the address of a label (plus an offset) into a register."""
@@ -68,7 +70,9 @@ class Code:
             distance = target + offset - at
             low = (distance + 0x800 & 0xFFF) - 0x800
             high = encode(BY_NAME["auipc"], {"rd": rd, "imm": distance - low})
-            return high.to_bytes(4, "little") + encode(BY_NAME["addi"], {"rd": rd, "rs1": rd, "imm": low}).to_bytes(4, "little")
+            return high.to_bytes(4, "little") + encode(BY_NAME["addi"], {"rd": rd, "rs1": rd, "imm": low}).to_bytes(
+                4, "little"
+            )
 
         self._later(label, 8, build)
 

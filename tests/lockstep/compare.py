@@ -1,12 +1,15 @@
-"""The comparison: Spike's account of a program replayed beside the machine's own run, in pieces of random length."""
+"""The comparison: Spike's account of a program replayed beside the machine's own runs, stepwise and in pieces."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart import csrs
+from emulator.isa.table import decode
 from emulator.isa.text import REGISTERS, disassemble
 from tests.lockstep.explained import ADOPTED_CSRS
 from tests.lockstep.layout import CODE, RAM_BASE
@@ -108,13 +111,15 @@ class Outcome:
 
     Attributes:
         steps: Steps compared.
-        traps: How many of them trapped.
         difference: None if there was none.
+        rows: Names of the rows that retired.
+        causes: How often each exception was raised, by Spike's name and the privilege it led to; interrupts too.
     """
 
     steps: int
-    traps: int
     difference: Difference | None
+    rows: frozenset[str] = frozenset()
+    causes: Counter[str] = field(default_factory=Counter)
 
 
 def _adopted(step: Step) -> bool:
@@ -153,10 +158,22 @@ class Comparison:
         """
         self._read(list(parse(run_spike(self.group.isa, self.image.elf()))))
         pick = Random(self.seed)
-        difference = self._walk(lambda: pick.randrange(1, LONGEST_PIECE))
-        if difference is not None:
-            difference = self._walk(lambda: 1) or difference
-        return Outcome(len(self._steps), sum(step.trap is not None for step in self._steps), difference)
+        # Step by step nothing goes unseen; in pieces, the engine runs as it does for a guest.
+        difference = self._walk(lambda: 1) or self._walk(lambda: pick.randrange(2, LONGEST_PIECE))
+        return Outcome(len(self._steps), difference, self._rows(), self._causes())
+
+    def _rows(self) -> frozenset[str]:
+        found = (decode(word) for word in {step.word for step in self._steps})
+        return frozenset(instruction.row.name for instruction in found if instruction is not None)
+
+    def _causes(self) -> Counter[str]:
+        causes: Counter[str] = Counter()
+        for step, following in pairwise(self._steps):
+            if step.trap is not None:
+                causes[f"{step.trap.removeprefix('trap_')} to {'?S?M'[following.priv or 0]}"] += 1
+            if step.interrupted_pc is not None:
+                causes[f"interrupt to {'?S?M'[step.priv or 0]}"] += 1
+        return causes
 
     def _read(self, steps: Sequence[Step]) -> None:
         """Keep the program's own steps: from its first instruction, with what the boot ROM left, to its end."""
@@ -235,7 +252,9 @@ class Comparison:
         lines = []
         if ours != bytes(model.ram):
             at = next(at for at, (one, other) in enumerate(zip(model.ram, ours, strict=True)) if one != other) & ~7
-            lines.append(f"memory at {RAM_BASE + at:#x}: Spike {model.ram[at:at + 8].hex()}, here {ours[at:at + 8].hex()}")
+            lines.append(
+                f"memory at {RAM_BASE + at:#x}: Spike {model.ram[at : at + 8].hex()}, here {ours[at : at + 8].hex()}"
+            )
         if not self._ended:
             lines.append("the program did not reach its end in Spike")
         if not lines:

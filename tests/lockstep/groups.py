@@ -125,7 +125,15 @@ GROUPS: Final = {
             "pmp",
             FULL_ISA,
             "rv64",
-            (*BASE, *TRAPS, *PRIVILEGE, (pmp.entries, 14), (pmp.probes, 14), (pmp.execute, 4), (compute.access("i", "c"), 4)),
+            (
+                *BASE,
+                *TRAPS,
+                *PRIVILEGE,
+                (pmp.entries, 14),
+                (pmp.probes, 14),
+                (pmp.execute, 4),
+                (compute.access("i", "c"), 4),
+            ),
         ),
     )
 }

@@ -13,7 +13,21 @@ if TYPE_CHECKING:
     from emulator.isa.rows import Operand, Row
 
 MASK64: Final = (1 << 64) - 1
-EDGES: Final = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 1 << 63, (1 << 63) - 1, MASK64)
+EDGES: Final = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0x7FFF_FFFF,
+    0x8000_0000,
+    0xFFFF_FFFF,
+    1 << 63,
+    (1 << 63) - 1,
+    MASK64,
+)
 ALL: Final = tuple(range(32))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from emulator.isa.table import ROWS
+from emulator.isa.table import BY_NAME, ROWS, encode
 from tests.board.elf_files import Elf, Load
 from tests.lockstep.code import Code
 from tests.lockstep.handlers import MPP, csr, machine_handler, supervisor_handler
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from emulator.isa.extensions import CpuConfig
     from emulator.isa.rows import Row
 
-ILLEGAL_SHORT: Final = 0x0000
-"""Illegal for every hart (manual volume I, 'Expanded Instruction-Length Encoding')."""
+ILLEGAL: Final = 0x0000_0000
+"""Illegal for every hart, whatever its instructions' length (manual volume I, 'Base Instruction-Length Encoding')."""
 RX_ON_CODE: Final = (RAM_BASE >> 2) | (0x8000 >> 3) - 1
 """`pmpaddr0`: handlers and code, 32 KiB."""
 ALL_MEMORY: Final = (1 << 54) - 1
@@ -112,11 +112,10 @@ class Builder:
 
     def raise_privilege(self) -> None:
         """Get to M-mode from wherever. One of the two causes is never delegated (see `blocks_trap`)."""
-        for trap in (lambda: self.code.op("ecall"), lambda: self.code.word(ILLEGAL_SHORT, 2)):
+        for word in (encode(BY_NAME["ecall"], {}), ILLEGAL):
             with self.guarded():
                 self.code.op("addi", rd=RAISE, rs1=0, imm=1)
-                trap()
-                self.code.align(1 << (1 if self.cpu.has("c") else 2))
+                self.code.word(word, 4)
         self.code.op("addi", rd=RAISE, rs1=0, imm=0)
 
     def enter(self, privilege: int) -> None:

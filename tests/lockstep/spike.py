@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tests.lockstep.layout import RAM_BASE, RAM_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 INSTRUCTIONS: Final = 20_000_000
 """Where Spike ends a program that does not end itself; every trap counts as up to 5,000."""
@@ -32,7 +32,7 @@ class SpikeError(Exception):
 
 
 def find_spike() -> Path | None:
-    """The Spike of PyPI's package `spike`, None where that is not installed. This decides whether lock-step tests run."""
+    """The Spike of PyPI's package `spike`, None where that is not installed: then no lock-step test runs."""
     package = importlib.util.find_spec("riscv")
     if package is None or package.origin is None:
         return None
@@ -145,7 +145,17 @@ def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> str:
         image.write_bytes(elf)
         memory = f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}"
         limits = (memory, f"--instructions={INSTRUCTIONS}")
-        command = [program, f"--isa={isa}", "--priv=msu", *limits, *options, "-l", "--log-commits", f"--log={log}", image]
+        command: list[str | Path] = [
+            program,
+            f"--isa={isa}",
+            "--priv=msu",
+            *limits,
+            *options,
+            "-l",
+            "--log-commits",
+            f"--log={log}",
+            image,
+        ]
         try:
             _execute(command)
         except subprocess.TimeoutExpired:
@@ -153,10 +163,10 @@ def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> str:
         return log.read_text()
 
 
-def _execute(command: list[str | Path]) -> None:
+def _execute(command: Sequence[str | Path]) -> None:
     """Run Spike, which may not write a longer log than `LONGEST_LOG`."""
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes) as process:
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=subprocess.PIPE) as process:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (LONGEST_LOG, LONGEST_LOG))
         try:
             _, errors = process.communicate(timeout=SECONDS)
