@@ -110,12 +110,15 @@ class Debug:
 
     def csrs(self) -> tuple[CsrInfo, ...]:
         """The CSRs that exist, in order of their numbers."""
-        rows = sorted(csrs.ROWS, key=lambda row: row.number)
+        rows = sorted(filter(self._exists, csrs.ROWS), key=lambda row: row.number)
         return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+
+    def _exists(self, row: Csr) -> bool:
+        return self._machine.config.cpu.has(row.extension)
 
     def _csr(self, number: int) -> Csr:
         row = csrs.BY_NUMBER.get(number)
-        if row is None:
+        if row is None or not self._exists(row):
             raise CsrRefused(f"there is no CSR {number:#x} on this machine")
         return row
 
@@ -125,7 +128,8 @@ class Debug:
         Raises:
             CsrRefused: There is no such CSR.
         """
-        self._harts[hart].put("time_base", self._machine.steps)
+        block = self._harts[hart]
+        block.put("time_base", max(block.get("time_base"), self._machine.steps))  # a waiting hart's stands still
         return int(self._csr(number).read(self._domains[hart]))
 
     def write_csr(self, hart: int, number: int, value: int) -> None:

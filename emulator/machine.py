@@ -1,8 +1,8 @@
 """The composition root: harts, engine, board and clock, and the loop that gives harts their turns.
 
-Time is steps. All harts share one step count, which is what `mtime` derives from; each turn of a hart is a slice of it.
-Turns have a fixed length, alarms end a turn at their exact step, and nothing from outside enters during one, so the
-same inputs give the same run.
+Time is steps, which is what `mtime` derives from. A hart runs in slices, and a slice ends at the latest with the hart's
+turn (`emulator.turns`), which an alarm cuts at its exact step. Nothing from outside enters during a slice, so the same
+inputs give the same run.
 """
 
 from __future__ import annotations
@@ -27,16 +27,13 @@ from emulator.stops import (
     TrapLoop,
     WatchpointHit,
 )
+from emulator.turns import Turns
 
 if TYPE_CHECKING:
     from emulator.config import MachineConfig
 
 ROM_BASE: Final = 0x1000
 ROM_SIZE: Final = 0xF000
-TURN: Final = 20_000
-"""Steps of a hart's turn when there are several."""
-LONGEST_SLICE: Final = 2_000_000
-"""Steps after which `interrupt` is looked at: some milliseconds."""
 NANOSECONDS_PER_TICK: Final = 1_000_000_000 // TICKS_PER_SECOND
 
 
@@ -76,15 +73,14 @@ class Machine:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
-        self.clock = Clock()
-        self.clock.source = self._tick_now
         self._blocks = Blocks(config.harts)
+        self.clock = Clock(self._blocks.shared.word("ticks_offset"))
+        self.clock.source = self._tick_now
         self._backing = Backing(config.ram_size, ROM_BASE, ROM_SIZE)
         self.engine = make_engine(engine, self._blocks, self._backing, self, config.cpu.mask, progress)
         self._blocks.shared.put("ticks_mul", 1 << config.icount.shift)
         self._blocks.shared.put("ticks_div", NANOSECONDS_PER_TICK)
-        self._time = 0
-        self._turn = 0
+        self._turns = Turns(self._blocks.harts)
         self._running: HartBlock | None = None
         self._slice_end = 0
         self._requested: Stop | None = None
@@ -103,8 +99,8 @@ class Machine:
 
     @property
     def steps(self) -> int:
-        """Machine time: steps since power-on, idle time included."""
-        return self._time
+        """Machine time: steps since power-on of the hart furthest behind, idle time included."""
+        return self._turns.now
 
     # Power.
 
@@ -114,8 +110,7 @@ class Machine:
         self._power_on()
 
     def _power_on(self) -> None:
-        self._time = 0
-        self._turn = 0
+        self._turns.reset()
         self._requested = None
         starts = self.board.start_pcs
         self._blocks.reset(lambda hart: self._initialize(hart, starts[hart.index]))
@@ -144,32 +139,40 @@ class Machine:
     # Running.
 
     def run(self, budget: int, *, only: frozenset[int] | None = None) -> Stop:
-        """Let harts take turns for at most `budget` steps of machine time.
+        """Let harts take turns for at most `budget` steps.
+
+        How a run is cut into budgets changes nothing about what harts do.
 
         Args:
-            budget: Steps; every hart that runs makes as many.
-            only: Indices of the harts that may run; all by default.
+            budget: Steps of all harts together, and steps of time that passes while every hart waits.
+            only: Indices of the harts that may run; all by default. Time passes for the others, too.
 
         Returns:
             Why it came back; `BudgetSpent` after exactly `budget` steps.
         """
-        end = self._time + budget
+        harts = [hart for hart in self.harts if only is None or hart.index in only]
+        left = budget
         while True:
             if self._interrupted:
                 self._interrupted = False
                 return Interrupted()
-            self.clock.advance(self._ticks(self._time))
+            self._turns.settle(harts)
+            self.clock.advance(self._ticks(self.steps))
             if self._requested is not None:
-                requested, self._requested = self._requested, None
-                return requested
-            if self._time >= end:
+                return self._take_request(self._requested)
+            if left <= 0:
                 return BudgetSpent()
-            harts = [hart for hart in self.harts if (only is None or hart.index in only) and self._awake(hart)]
-            if not harts:
-                if not self._skip_idle_time(end):
+            deadline = self._deadline()
+            hart = self._turns.next(harts, deadline)
+            if hart is None:
+                if deadline is None:
                     return Idle()
+                skipped = min(left, deadline - self.steps)
+                self._turns.skip(skipped)
+                left -= skipped
                 continue
-            stop = self._round(harts, end)
+            stop = self._slice(hart, min(left, self._turns.end - hart.get("time_base"), self.engine.longest))
+            left -= hart.get("budget0")
             if stop is not None:
                 return stop
 
@@ -180,15 +183,19 @@ class Machine:
         """
         block = self.harts[hart]
         block.put("waiting", 0)
+        block.put("time_base", max(block.get("time_base"), self.steps))
         with self.debug.breakpoint_lifted(block.get("pc")):
             stop = self._slice(block, 1)
-        self._time += 1
-        self.clock.advance(self._ticks(self._time))
         block.put("waiting", 0)
+        self._turns.stepped()
+        self.clock.advance(self._ticks(self.steps))
         if self._requested is not None:
-            requested, self._requested = self._requested, None
-            return requested
+            return self._take_request(self._requested)
         return stop or BudgetSpent()
+
+    def _take_request(self, stop: Stop) -> Stop:
+        self._requested = None
+        return stop
 
     def interrupt(self) -> None:
         """From any thread: let the run at hand, or the next one, return `Interrupted` within some milliseconds."""
@@ -198,60 +205,29 @@ class Machine:
         """Console input from outside. Only between runs."""
         self.board.receive(data)
 
-    def _awake(self, hart: HartBlock) -> bool:
-        if hart.get("waiting"):
-            if not hart.get("mip") & hart.get("mie"):
-                return False
-            hart.put("waiting", 0)
-        return True
-
-    def _skip_idle_time(self, end: int) -> bool:
-        """Nobody runs: time passes at once to the next alarm. False if there is none to wait for."""
-        deadline = self._deadline()
-        if deadline is None:
-            return False
-        self._time = max(self._time, min(end, deadline))
-        return True
-
-    def _round(self, harts: list[HartBlock], end: int) -> Stop | None:
-        """One turn of each hart, beginning behind the last one that stopped a round."""
-        deadline = self._deadline()
-        length = min(end - self._time, LONGEST_SLICE if len(harts) == 1 else TURN)
-        if deadline is not None:
-            length = max(1, min(length, deadline - self._time))
-        spent = 0
-        first = next((at for at, hart in enumerate(harts) if hart.index >= self._turn), 0)
-        self._turn = 0
-        for hart in (*harts[first:], *harts[:first]):
-            stop = self._slice(hart, length)
-            made = hart.get("budget0")
-            spent = max(spent, made)
-            if len(harts) > 1:
-                hart.put("reservation", NO_TAG)
-            if stop is not None:
-                self._turn = hart.index + 1
-                self._time += spent
-                return stop
-            if self._requested is not None:
-                break
-        self._time += spent
-        return None
-
     def _slice(self, hart: HartBlock, length: int) -> Stop | None:
         """Run one hart; returns what stopped it, None if nothing did. `budget0` is then the steps it made."""
         self.debug.forget_pages()
-        hart.put("time_base", self._time)
+        begin = hart.get("time_base")
         self._running = hart
-        self._slice_end = self._time + length
+        self._slice_end = begin + length
         try:
             self.engine.run(hart, length)
         finally:
             self._running = None
             made = length - hart.get("budget")
             hart.put("steps", hart.get("steps") + made)
+            hart.put("time_base", begin + made)
             hart.put("budget0", made)
             hart.put("budget", made)
+            self._break_reservations(hart)
         return self._stop_of(hart)
+
+    def _break_reservations(self, runner: HartBlock) -> None:
+        """A hart may have stored anywhere: the others' load reservations are gone."""
+        for hart in self.harts:
+            if hart is not runner:
+                hart.put("reservation", NO_TAG)
 
     def _stop_of(self, hart: HartBlock) -> Stop | None:
         match hart.get("stop"):
@@ -271,11 +247,15 @@ class Machine:
     def _ticks(self, steps: int) -> int:
         return (steps << self.config.icount.shift) // NANOSECONDS_PER_TICK
 
-    def _tick_now(self) -> int:
+    def _step_now(self) -> int:
+        """The step at hand: of the running hart, or of the machine between slices."""
         hart = self._running
         if hart is None:
-            return self._ticks(self._time)
-        return self._ticks(self._time + hart.get("budget0") - hart.get("budget"))
+            return self.steps
+        return hart.get("time_base") + hart.get("budget0") - hart.get("budget")
+
+    def _tick_now(self) -> int:
+        return self._ticks(self._step_now())
 
     def _deadline(self) -> int | None:
         """The step at which the next alarm is due."""
@@ -288,14 +268,16 @@ class Machine:
 
     def load(self, hart: int, physical: int, size: int) -> int:
         """A hart loads from a device."""
-        del hart
-        return self.board.bus.load(physical, size) & MASK64
+        value = self.board.bus.load(physical, size) & MASK64
+        if self._interrupted:  # a slice that waits for a device may take long
+            self._leave(self.harts[hart])
+        return value
 
     def store(self, hart: int, physical: int, size: int, value: int) -> None:
         """A hart stores to a device, which may set an alarm inside the running slice."""
         self.board.bus.store(physical, size, value & (1 << 8 * size) - 1)
         deadline = self._deadline()
-        if deadline is not None and deadline < self._slice_end:
+        if self._interrupted or (deadline is not None and deadline < self._slice_end):
             self._leave(self.harts[hart])
 
     def line_written(self, hart: int) -> None:
@@ -324,6 +306,7 @@ class Machine:
             hart.put("seip_line", bit if level else 0)
             level = level or bool(hart.get("seip_written"))
         hart.put("mip", pending | bit if level else pending & ~bit)
+        self._turns.wake(hart, self._step_now())
         if hart is self._running:
             hart.put("attention", hart.get("attention") | Attention.CHECK)
 

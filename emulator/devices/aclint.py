@@ -10,8 +10,6 @@ from emulator.devices.interrupts import MSIP, MTIP, HartLines
 from emulator.devices.registers import peek_words
 from emulator.errors import BusFault
 
-_MASK64 = (1 << 64) - 1
-
 _NEVER = (1 << 63) // (10**9 // TICKS_PER_SECOND)
 """Deadlines from here on (292 years, QEMU's limit) are not armed, so that a guest waiting for nothing is seen to."""
 
@@ -76,18 +74,12 @@ class Mtimer:
             lines: Interrupt lines into the harts.
         """
         self._compare = [0] * harts
-        self._offset = 0
         self._clock = clock
         self._lines = lines
 
-    @property
-    def offset(self) -> int:
-        """What a guest's write to `mtime` has added to the clock, in ticks; may be negative."""
-        return self._offset
-
     def now(self) -> int:
-        """`mtime` as the guest sees it: the clock plus what a guest's write to `mtime` has added."""
-        return (self._clock.now() + self._offset) & _MASK64
+        """`mtime` as the guest sees it."""
+        return self._clock.mtime
 
     def load(self, offset: int, width: int) -> int:
         """Read `mtime` or an `mtimecmp`, whole or by halves; the rest reads zero."""
@@ -104,7 +96,7 @@ class Mtimer:
             keep, shift = (0xFFFF_FFFF, 32) if offset & 4 else (0xFFFF_FFFF << 32, 0)
             value = self._read(register) & keep | value << shift
         if register == self.MTIME:
-            self._offset = value - self._clock.now()
+            self._clock.mtime = value
             for hart in range(len(self._compare)):
                 self._update(hart)
         elif register >> 3 < len(self._compare):
@@ -120,7 +112,7 @@ class Mtimer:
 
         The machine's clock starts over by itself.
         """
-        self._offset = 0
+        self._clock.forget_mtime()
         for hart in range(len(self._compare)):
             self._compare[hart] = 0
             self._lines(hart, MTIP, True)

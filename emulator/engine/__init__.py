@@ -17,7 +17,13 @@ ENGINES = ("compiled", "reference")
 
 
 class Engine(Protocol):
-    """Runs the harts of one machine."""
+    """Runs the harts of one machine.
+
+    Attributes:
+        longest: Steps of a slice that takes some milliseconds: nobody can interrupt a slice.
+    """
+
+    longest: int
 
     def run(self, hart: HartBlock, steps: int) -> None:
         """Run a hart for at most `steps` steps; its `stop` field says why it came back, `budget` what is left."""

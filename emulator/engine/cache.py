@@ -105,9 +105,18 @@ def store(code: Code, tables: Tables) -> None:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=folder)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body + hashlib.sha256(body).digest())
-        Path(temporary).replace(folder / f"engine-{engine_key()}.bin")
+        _write(folder, body + hashlib.sha256(body).digest())
     except OSError:
         return
+
+
+def _write(folder: Path, data: bytes) -> None:
+    """Put the file in place at once: another process sees all of it or none."""
+    descriptor, temporary = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(folder / f"engine-{engine_key()}.bin")
+    except OSError:
+        Path(temporary).unlink()
+        raise

@@ -113,6 +113,8 @@ class CompiledEngine:
         code: The mapped code.
     """
 
+    longest = 2_000_000
+
     def __init__(
         self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int, code: MappedCode | None = None
     ) -> None:
@@ -136,9 +138,10 @@ class CompiledEngine:
             "on_trap": ON_TRAP(self._kept(hooks.trap_taken)),
             "on_decode": ON_DECODE(self._kept(hooks.code_decoded)),
         }
-        self._publish(backing, extensions)
+        blocks.shared.put("extensions", extensions)
+        self._publish(backing)
 
-    def _publish(self, backing: Backing, extensions: int) -> None:
+    def _publish(self, backing: Backing) -> None:
         tables = self._code.tables
         values = {
             "ram": backing.address,
@@ -150,7 +153,6 @@ class CompiledEngine:
             "stored": self._stored.address,
             "handlers": _pointer(self._code.handlers),
             "csr_table": _pointer(self._code.csr_table),
-            "extensions": extensions,
             "special_line": SPECIAL_NONE,
         }
         values |= {name: _pointer(getattr(tables, name)) for name in Tables.__slots__}
@@ -223,8 +225,7 @@ class CompiledEngine:
 
     def _failed(self, hart: int, error: BaseException) -> None:
         self._error = error
-        block = self._blocks.harts[hart]
-        block.put("attention", block.get("attention") | Attention.LEAVE)
+        self._blocks.harts[hart].put("pending", Pending.FAILED)
 
     def _on_load(self, hart: int, physical: int, size: int) -> int:
         try:
@@ -250,6 +251,8 @@ class CompiledEngine:
             try:
                 hook(hart, *args)
             except BaseException as error:  # noqa: BLE001 -- as in `_on_load`
-                self._failed(hart, error)
+                self._error = error
+                block = self._blocks.harts[hart]
+                block.put("attention", block.get("attention") | Attention.LEAVE)
 
         return call

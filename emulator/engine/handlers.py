@@ -363,7 +363,7 @@ def _spent(e: HandlerEmitter) -> None:
 def _trapped(e: HandlerEmitter) -> None:
     pc = e.own_pc()
     uncounted = e.add("%bud", 1)
-    for _ in e.when(e.eq(e.get("pending"), Pending.WATCH)):
+    for _ in e.when(e.ne(e.get("pending"), Pending.TRAP)):
         e.put("pending", Pending.NONE)
         e.put("pc", pc)
         e.leave(StopCode.WATCHPOINT, left=uncounted)

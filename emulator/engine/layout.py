@@ -26,7 +26,7 @@ IMM: Final = 12
 """Offsets in a record."""
 
 WATCH: Final = 32
-"""Bytes of a watchpoint's entry: first byte, byte behind the last, kinds of access, index."""
+"""Bytes of a watchpoint's entry: first byte, last byte, kinds of access, index."""
 
 CSR_ENTRY: Final = 32
 """Bytes of a CSR's entry: routines for read, base and write, then nothing."""

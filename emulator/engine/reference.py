@@ -321,11 +321,14 @@ class ReferenceExecution(ReferenceDomain):
 class ReferenceEngine:
     """Runs the harts of one machine on the reference domain; the same interface as the compiled engine."""
 
+    longest = 200
+
     def __init__(self, blocks: Blocks, backing: Backing, hooks: Hooks, extensions: int) -> None:
         self._blocks = blocks
         self._hooks = hooks
         self._shown: set[int] = set()
         self._extensions = extensions
+        blocks.shared.put("extensions", extensions)
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
 

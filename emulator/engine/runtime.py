@@ -203,7 +203,7 @@ def _fill_data(e: RuntimeEmitter) -> None:
 
 
 def _each_watch(e: RuntimeEmitter, visit: Callable[[str, Value, Value, Value], None]) -> None:
-    """Emit a loop over the watchpoints: `visit(entry, first, end, kinds)`."""
+    """Emit a loop over the watchpoints: `visit(entry, first, last, kinds)`."""
     index = e.var(0)
     count, table = e.shared("watch_count"), e.shared_pointer("watches")
     for _ in e.loop(lambda: e.ult(index.get(), count)):
@@ -217,8 +217,7 @@ def _watched_lines(e: RuntimeEmitter) -> None:
     mask = e.var(0)
     last_byte = e.or_("%a0", PAGE - 1)
 
-    def visit(_entry: str, first: Value, end: Value, kinds: Value) -> None:
-        last = e.sub(end, 1)
+    def visit(_entry: str, first: Value, last: Value, kinds: Value) -> None:
         for _ in e.when(e.both(e.uge(last_byte, first), e.uge(last, "%a0"))):
             low = e.lshr(e.and_(e.select(e.ult(first, "%a0"), "%a0", first), PAGE - 1), LINE_SHIFT)
             high = e.lshr(e.and_(e.select(e.ult(last_byte, last), last_byte, last), PAGE - 1), LINE_SHIFT)
@@ -232,10 +231,10 @@ def _watched_lines(e: RuntimeEmitter) -> None:
 
 def _check_watches(e: RuntimeEmitter) -> None:
     """Stop if a watchpoint covers the %a1 bytes at %a0 for an access of kind %a2."""
-    last = e.add("%a0", e.sub("%a1", 1))
+    end = e.add("%a0", e.sub("%a1", 1))
 
-    def visit(entry: str, first: Value, end: Value, kinds: Value) -> None:
-        covers = e.both(e.uge(last, first), e.ult("%a0", end))
+    def visit(entry: str, first: Value, last: Value, kinds: Value) -> None:
+        covers = e.both(e.uge(end, first), e.uge(last, "%a0"))
         for _ in e.when(e.both(covers, e.ne(e.and_(kinds, "%a2"), 0))):
             e.put("stop_detail", e.load_word(e.at(entry, 24)), 0)
             e.put("stop_detail", "%a0", 1)

@@ -37,8 +37,8 @@ class Watch:
 
 
 def watch_table(watches: Sequence[Watch]) -> array[int]:
-    """The table that compiled code walks: first byte, byte behind the last, kinds, index."""
+    """The table that compiled code walks: first byte, last byte, kinds, index."""
     table = array("Q")
     for index, watch in enumerate(watches):
-        table.extend((watch.address, min(watch.end, (1 << 64) - 1), KINDS[watch.kind], index))
+        table.extend((watch.address, min(watch.end, 1 << 64) - 1, KINDS[watch.kind], index))
     return table or array("Q", [0])

@@ -63,6 +63,10 @@ class SharedBlock:
         """Set a word."""
         self._words[_SHARED_INDEX[name]] = value & MASK64
 
+    def word(self, name: str) -> memoryview:
+        """A word itself, for who keeps a value there."""
+        return self._words[_SHARED_INDEX[name] :][:1]
+
 
 class Blocks:
     """The blocks of all harts of a machine, and the shared one.

@@ -29,6 +29,7 @@ from emulator.hart.fields import (
     Privilege,
 )
 from emulator.hart.state import PMP_ENTRIES
+from emulator.isa.extensions import ALWAYS, EXTENSION_BITS
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Domain, Value
@@ -49,6 +50,7 @@ class Csr:
         write: What a write of a value does; None for a register whose every bit is read-only.
         guard: Raises an exception where the manual forbids an access that the number's bits would allow.
         base: What a read-modify-write combines with its operand, where that is not `read`.
+        extension: The extension that brings it; without it the register does not exist.
     """
 
     number: int
@@ -57,6 +59,7 @@ class Csr:
     write: Write | None = None
     guard: Guard | None = None
     base: Read | None = None
+    extension: str = "zicsr"
 
     @property
     def read_only(self) -> bool:
@@ -235,10 +238,10 @@ MEDELEG: Final = 0xB3FF
 
 ROWS: Final = (
     # Unprivileged counters (Zicntr, Zihpm).
-    Csr(0xC00, "cycle", _read_cycle, guard=_counter_guard(0)),
-    Csr(0xC01, "time", _read_time, guard=_counter_guard(1)),
-    Csr(0xC02, "instret", _read_instret, guard=_counter_guard(2)),
-    *(Csr(0xC00 + n, f"hpmcounter{n}", lambda _d: 0, guard=_counter_guard(n)) for n in range(3, 32)),
+    Csr(0xC00, "cycle", _read_cycle, guard=_counter_guard(0), extension="zicntr"),
+    Csr(0xC01, "time", _read_time, guard=_counter_guard(1), extension="zicntr"),
+    Csr(0xC02, "instret", _read_instret, guard=_counter_guard(2), extension="zicntr"),
+    *(Csr(0xC00 + n, f"hpmcounter{n}", lambda _d: 0, guard=_counter_guard(n), extension="zihpm") for n in range(3, 32)),
     # Supervisor.
     Csr(0x100, "sstatus", lambda d: d.and_(_read_mstatus(d), SSTATUS_VISIBLE), _write_sstatus),
     Csr(0x104, "sie", lambda d: d.and_(d.get("mie"), d.get("mideleg")), _write_sie),
@@ -290,6 +293,9 @@ def _check(d: Domain, row: Csr, *, writes: bool) -> None:
     lowest = row.number >> 8 & 3
     if writes and row.read_only:
         d.illegal()
+    if row.extension not in ALWAYS:
+        for _ in d.when(d.eq(d.and_(d.shared("extensions"), 1 << EXTENSION_BITS[row.extension]), 0)):
+            d.illegal()
     if lowest:
         for _ in d.when(d.ult(d.get("priv"), lowest)):
             d.illegal()

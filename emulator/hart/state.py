@@ -152,6 +152,8 @@ class Pending:
     """A watchpoint covers the access; `stop_detail` tells which."""
     BREAK = 3
     """The instruction to be fetched has a breakpoint."""
+    FAILED = 4
+    """A device raised an error of the host: the instruction is given up, as if it had not begun."""
 
 
 class Observed:

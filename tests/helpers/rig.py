@@ -12,6 +12,7 @@ from emulator.hart.block import Blocks, HartBlock
 from emulator.hart.fields import Privilege
 from emulator.isa.extensions import CpuConfig
 from emulator.memory.ram import Backing
+from tests.helpers.program import Program, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,11 +73,42 @@ class Rig:
         code = b"".join(word.to_bytes(4 if word & 3 == 3 else 2, "little") for word in words)
         self.write(address, code)
 
+    def load_text(self, text: str, address: int = RAM_BASE) -> Program:
+        """Put a program into RAM."""
+        program = build(text, address)
+        self.write(address, program.code)
+        return program
+
+    def execute(self, text: str, **registers: int) -> Program:
+        """Load a program and run it from its first instruction for as many steps as it has instructions.
+
+        Args:
+            text: The program; all its instructions are 4 bytes long.
+            registers: Values of integer registers before it, `x5=1`.
+        """
+        program = self.load_text(text)
+        for name, value in registers.items():
+            self.hart.put("x", value, int(name[1:]))
+        self.hart.put("pc", program.base)
+        self.run(len(program.code) // 4)
+        return program
+
+    def x(self, index: int) -> int:
+        """An integer register."""
+        return self.hart.get("x", index)
+
+    def open_memory(self) -> None:
+        """Give every privilege every right to all memory (PMP entry 15)."""
+        self.hart.put("pmpcfg", 0x1F, 15)
+        self.hart.put("pmpaddr", (1 << 54) - 1, 15)
+        self.engine.flush()
+
     def run(self, steps: int) -> int:
         """Run for at most `steps` steps; returns how many were made."""
         self.engine.run(self.hart, steps)
         made = steps - self.hart.get("budget")
         self.hart.put("steps", self.hart.get("steps") + made)
+        self.hart.put("time_base", self.hart.get("time_base") + made)
         self.hart.put("budget0", 0)
         self.hart.put("budget", 0)
         return made
