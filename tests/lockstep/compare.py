@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LONGEST_PIECE: Final = 64
 MACHINE: Final = 3
+SYSTEM: Final = 0x73
+"""The opcode of every instruction that changes CSRs by itself."""
 
 _TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in "mstatus mepc mcause mtval sepc scause stval".split())
 _SAME: Final = tuple(
@@ -124,7 +126,7 @@ class Outcome:
 
 def _adopted(step: Step) -> bool:
     """Whether the step reads a CSR whose value is Spike's to choose."""
-    return step.word & 0x7F == 0x73 and step.word >> 12 & 3 != 0 and step.word >> 20 in ADOPTED_CSRS
+    return step.word & 0x7F == SYSTEM and step.word >> 12 & 3 != 0 and step.word >> 20 in ADOPTED_CSRS
 
 
 def _show(step: Step) -> str:
@@ -204,7 +206,8 @@ class Comparison:
                     subject.set_register(number, value)
             if steps[done].interrupted_pc is not None and subject.pc == steps[done].pc:
                 model.interrupted()  # the interrupt that Spike takes next has been taken here already
-            lines = self._differences(model, steps[done])
+            thorough = piece > 1 or before.trap is not None or before.word & 0x7F == SYSTEM or done == last
+            lines = self._differences(model, steps[done], thorough=thorough)
             if made != piece:
                 lines.append(f"made {made} of {piece} steps, stop {subject.stop}")
             if lines:
@@ -227,8 +230,8 @@ class Comparison:
             made += now
         return made
 
-    def _differences(self, model: Model, following: Step) -> list[str]:
-        """What differs at this point; `following` is what Spike does next."""
+    def _differences(self, model: Model, following: Step, *, thorough: bool) -> list[str]:
+        """What differs at this point; `following` is what Spike does next, `thorough` means the CSRs too."""
         subject = self._subject
         lines = []
         ours = subject.registers()
@@ -240,7 +243,7 @@ class Comparison:
             lines.append(f"pc: Spike {following.pc:#x} ({following.trap or 'retires'}), here {subject.pc:#x}")
         elif following.priv not in (None, subject.priv) and subject.pc != following.interrupted_pc:
             lines.append(f"privilege: Spike {following.priv}, here {subject.priv}")
-        for number, value in model.csrs.items():
+        for number, value in model.csrs.items() if thorough else ():
             here = subject.csr(number)
             if here != value:
                 shown = "none" if here is None else f"{here:#x}"
