@@ -92,10 +92,22 @@ def _crosses(d: Domain, address: Value, size: int) -> Value:
     return d.ult(0x1000 - size, d.and_(address, PAGE))
 
 
+def _locate_both(d: Domain, address: Value, size: int, kind: int) -> None:
+    """Check the parts of an access in two pages, both before a byte is read or written.
+
+    Each part is one memory operation: a PMP entry that matches some of its bytes must match all of them, "or the
+    operation fails, irrespective of the L, R, W, and X bits" ("Physical Memory Protection", priority and matching).
+    """
+    first = d.sub(PAGE + 1, d.and_(address, PAGE))
+    _locate(d, address, first, kind)
+    _locate(d, d.add(address, first), d.sub(size, first), kind)
+
+
 def _reader(size: int) -> Routine:
     def body(d: Domain, address: Value) -> None:
         d.watch(address, size, LOAD)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
+            _locate_both(d, address, size, LOAD)
             value = d.call(READ[1], address)
             for at in range(1, size):
                 value = d.or_(value, d.shl(d.call(READ[1], d.add(address, at)), 8 * at))
@@ -111,9 +123,7 @@ def _writer(size: int) -> Routine:
     def body(d: Domain, address: Value, value: Value) -> None:
         d.watch(address, size, STORE)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
-            first = d.sub(PAGE + 1, d.and_(address, PAGE))
-            _locate(d, address, first, STORE)  # both pages answer before a byte is written
-            _locate(d, d.add(address, first), d.sub(size, first), STORE)
+            _locate_both(d, address, size, STORE)
             for at in range(size):
                 d.call(WRITE[1], d.add(address, at), d.lshr(value, 8 * at))
             d.ret(0)

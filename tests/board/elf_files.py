@@ -11,6 +11,8 @@ PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 SYMBOL = struct.Struct("<IBBHQQ")
 
+SECTION_NAMES = b"\0.symtab\0.strtab\0"
+"""In the same table as the symbols' names; Spike finds the symbols by them."""
 LOAD = 1
 EXECUTABLE = 5
 
@@ -88,7 +90,7 @@ class Elf:
             len(self.loads),
             SECTION_HEADER.size,
             count,
-            0,
+            max(count - 1, 0),
         )
         return header + bytes(programs + body) + tables + sections
 
@@ -96,13 +98,13 @@ class Elf:
         """Symbol table with its names, their section headers, and how many those are."""
         if not self.symbols:
             return b"", b"", 0
-        names, entries = bytearray(b"\0"), bytearray(SYMBOL.size)
+        names, entries = bytearray(SECTION_NAMES), bytearray(SYMBOL.size)
         for name, value in self.symbols.items():
             entries += SYMBOL.pack(len(names), 0x10, 0, 1, value, 8)
             names += name.encode() + b"\0"
         sections = (
             bytes(SECTION_HEADER.size)
-            + SECTION_HEADER.pack(0, 2, 0, 0, at, len(entries), 2, 1, 8, SYMBOL.size)
-            + SECTION_HEADER.pack(0, 3, 0, 0, at + len(entries), len(names), 0, 0, 1, 0)
+            + SECTION_HEADER.pack(SECTION_NAMES.index(b".symtab"), 2, 0, 0, at, len(entries), 2, 1, 8, SYMBOL.size)
+            + SECTION_HEADER.pack(SECTION_NAMES.index(b".strtab"), 3, 0, 0, at + len(entries), len(names), 0, 0, 1, 0)
         )
         return bytes(entries + names), sections, 3

@@ -350,3 +350,14 @@ def test_misaligned_store_into_a_forbidden_page(rig: Rig) -> None:
 
     assert (cause, tval) == (Cause.STORE_ACCESS, DATA + 4096)
     assert rig.read(DATA + 4088, 16) == bytes(16)
+
+
+@pytest.mark.parametrize(
+    ("access", "cause"), [("ld x6, 0(x7)", Cause.LOAD_ACCESS), ("sd x6, 0(x7)", Cause.STORE_ACCESS)]
+)
+def test_a_part_in_the_next_page_must_match_whole(rig: Rig, access: str, cause: Cause) -> None:
+    """Five bytes behind a page border, of which an unlocked entry matches four, are denied to M-mode too."""
+    install(rig, [Entry(NA4, X, DATA + 4096 >> 2)])
+
+    assert attempt(rig, access, DATA + 4093, **mode_fields(M)) == (cause, DATA + 4096)
+    assert attempt(rig, access, DATA + 4092, **mode_fields(M)) == (0, 0)

@@ -1,0 +1,111 @@
+"""Blocks of CSR accesses: which values a CSR is given, so that a program stays in its own hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from emulator.hart import csrs
+from tests.lockstep.explained import AVOIDED_CSRS
+from tests.lockstep.handlers import csr
+from tests.lockstep.layout import MACHINE_HANDLER, SUPERVISOR_HANDLER, TARGETS
+from tests.lockstep.operands import random_value
+
+if TYPE_CHECKING:
+    from tests.lockstep.program import Builder
+
+STATUS_LEFT: Final = 3 << 13 | 1 << 22
+"""FS (see `explained`), and TSR, with which the supervisor's handler could not return."""
+LEAVE_ALONE: Final = frozenset({"medeleg", "mtvec", "stvec"})
+"""Not for any instruction with any value: see `_VALUES` and `delegate`."""
+PROTECTION: Final = frozenset(number for number in range(0x3A0, 0x3F0))
+
+Values = Callable[[Random], int]
+
+
+def _status(pick: Random) -> int:
+    return random_value(pick) & ~STATUS_LEFT
+
+
+_VALUES: Final[dict[str, Values]] = {
+    "mstatus": _status,
+    "sstatus": _status,
+    "mtvec": lambda pick: MACHINE_HANDLER | pick.randrange(2),
+    "stvec": lambda pick: SUPERVISOR_HANDLER | pick.randrange(2),
+    "menvcfg": lambda pick: random_value(pick) & ~1,  # `explained.FIOM`
+    "senvcfg": lambda pick: random_value(pick) & ~1,
+    "mie": lambda pick: random_value(pick) & 0xFFFF,
+}
+"""Values for CSRs that cannot take just any."""
+
+WRITABLE: Final = tuple(
+    row
+    for row in csrs.ROWS
+    if not row.read_only and row.number not in AVOIDED_CSRS | PROTECTION and row.name not in LEAVE_ALONE
+)
+READABLE: Final = tuple(row for row in csrs.ROWS if row.number not in AVOIDED_CSRS)
+REGISTER_FORMS: Final = ("csrrw", "csrrs", "csrrc")
+IMMEDIATE_FORMS: Final = ("csrrwi", "csrrsi", "csrrci")
+
+
+def _exists(build: Builder, row: csrs.Csr) -> bool:
+    counter = row.number in range(0xC00, 0xC20) or row.number in range(0xB00, 0xB20)
+    needs = "zihpm" if counter and row.number & 31 > 2 else "zicntr"
+    return not counter or build.cpu.has(needs)
+
+
+def write(build: Builder) -> None:
+    """One write of a value to a CSR, in one of the six forms, and a look at what became of it."""
+    pick = build.random
+    row = pick.choice([row for row in WRITABLE if _exists(build, row)])
+    rd = pick.choice(TARGETS)
+    with build.guarded():
+        if pick.random() < 0.2 and row.name not in _VALUES:
+            build.code.op(pick.choice(IMMEDIATE_FORMS), rd=rd, rs1=pick.randrange(32), imm=row.number)
+        else:
+            build.code.constant(31, _VALUES.get(row.name, random_value)(pick))
+            build.code.op(pick.choice(REGISTER_FORMS), rd=rd, rs1=31, imm=row.number)
+        build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=row.number)
+
+
+def vector(build: Builder) -> None:
+    """A trap vector in direct or vectored mode: written whole, never combined."""
+    pick = build.random
+    name = pick.choice(("mtvec", "stvec"))
+    with build.guarded():
+        build.code.constant(31, _VALUES[name](pick))
+        build.code.op("csrrw", rd=pick.choice(TARGETS), rs1=31, imm=csr(name))
+        build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=csr(name))
+
+
+def read(build: Builder) -> None:
+    """Reads of CSRs, or of numbers that are none, or that the privilege does not allow."""
+    pick = build.random
+    for _ in range(pick.randrange(1, 4)):
+        number = pick.choice([row.number for row in READABLE if _exists(build, row)])
+        if pick.random() < 0.15:
+            number = pick.choice([n for n in range(4096) if n not in csrs.BY_NUMBER and n not in AVOIDED_CSRS])
+        with build.guarded():
+            form, source = pick.choice((("csrrs", 0), ("csrrc", 0), ("csrrsi", 0), ("csrrci", 0)))
+            build.code.op(form, rd=pick.choice(TARGETS), rs1=source, imm=number)
+
+
+def write_read_only(build: Builder) -> None:
+    """A write to a CSR whose number says that it is read-only: illegal from everywhere."""
+    pick = build.random
+    number = pick.choice([row.number for row in READABLE if row.read_only])
+    with build.guarded():
+        build.code.op(pick.choice(("csrrw", "csrrwi")), rd=pick.choice(TARGETS), rs1=pick.randrange(32), imm=number)
+
+
+def counters(build: Builder) -> None:
+    """The count of retired instructions, written, and read some instructions later."""
+    pick = build.random
+    with build.guarded():
+        build.raise_privilege()
+        build.code.constant(31, random_value(pick))
+        build.code.op("csrrw", rd=pick.choice(TARGETS), rs1=31, imm=csr("minstret"))
+        build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=csr(pick.choice(("minstret", "instret"))))
+    with build.guarded():
+        build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=csr("instret"))

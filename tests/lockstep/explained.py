@@ -1,0 +1,130 @@
+"""Where Spike and this machine may lawfully differ, each with the manual's words, and what is done about it.
+
+Either the value that Spike read is taken over (`ADOPTED`), or the generator does not go there: it leaves whole CSRs
+alone (`AVOIDED`), or single bits and situations (`NARROWED`). A difference that is not in these tables is a failure.
+Chapters and sections are those of the ISA manual (volume I unprivileged, volume II privileged).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A lawful difference.
+
+    Attributes:
+        what: What differs, here and in Spike.
+        csrs: The CSRs concerned, if any.
+        manual: The section, and its words where they decide.
+    """
+
+    what: str
+    csrs: frozenset[int]
+    manual: str
+
+
+def _numbers(*groups: int | range) -> frozenset[int]:
+    return frozenset(number for group in groups for number in ([group] if isinstance(group, int) else group))
+
+
+ADOPTED: Final = (
+    Explained(
+        "cycle and mcycle count trapped instructions here and do not in Spike",
+        _numbers(0xC00, 0xB00),
+        "I, 'Zicntr': cycles are counted 'from an arbitrary start time in the past'; how many an instruction takes is "
+        "the implementation's",
+    ),
+    Explained(
+        "time advances with executed instructions, at different rates",
+        _numbers(0xC01),
+        "I, 'Zicntr': wall-clock time, again 'from an arbitrary start time in the past'; the tick is the platform's",
+    ),
+)
+"""CSRs whose value, once read, is taken over from Spike."""
+
+AVOIDED: Final = (
+    Explained(
+        "misa is writable in Spike and fixed here",
+        _numbers(0x301),
+        "II, 'Machine ISA (misa) Register': a WARL register; what it can be changed to is the implementation's",
+    ),
+    Explained(
+        "Spike has a marchid of its own",
+        _numbers(0xF11, 0xF12, 0xF13),
+        "II, 'Machine Architecture ID': 'a value of 0 can be returned to indicate the field is not implemented'",
+    ),
+    Explained(
+        "mcountinhibit is read-only zero here",
+        _numbers(0x320),
+        "II, 'Machine Counter-Inhibit': 'If the mcountinhibit register is not implemented, the implementation behaves "
+        "as though the register were set to zero'",
+    ),
+    Explained(
+        "event selectors are read-only zero here and keep bits in Spike",
+        _numbers(range(0x323, 0x340)),
+        "II, 'Hardware Performance Monitor': 'a legal implementation is to make both the counter and its corresponding "
+        "event selector be read-only 0'",
+    ),
+    Explained(
+        "satp is read-only Bare where no translation is implemented",
+        _numbers(0x180),
+        "II, 'Supervisor Address Translation and Protection': 'Implementations are not required to support all MODE "
+        "settings, and if satp is written with an unsupported MODE, the entire write has no effect'",
+    ),
+    Explained(
+        "PMP entries 16 to 63 do not exist here and read as zero in Spike",
+        _numbers(range(0x3A4, 0x3B0), range(0x3C0, 0x3F0)),
+        "II, 'Physical Memory Protection CSRs': 'Implementations may implement zero, 16, or 64 PMP entries'",
+    ),
+    Explained(
+        "Spike has triggers (Sdtrig)",
+        _numbers(range(0x7A0, 0x7B0), 0x5A8, 0x6A8),
+        "RISC-V Debug Specification, 'Sdtrig': an optional extension",
+    ),
+)
+"""CSRs that random programs leave alone."""
+
+STATUS_FS: Final = Explained(
+    "mstatus.FS is writable in Spike without F and read-only zero here",
+    _numbers(0x300, 0x100),
+    "II, 'Extension Context Status': 'If S-mode is implemented but the F extension is not, FS may optionally be "
+    "read-only zero'",
+)
+FIOM: Final = Explained(
+    "menvcfg.FIOM and senvcfg.FIOM are read-only zero in Spike without translation",
+    _numbers(0x30A, 0x10A),
+    "II, 'Machine Environment Configuration': 'If satp.MODE is read-only zero (always Bare), the implementation may "
+    "make FIOM read-only zero'",
+)
+DELEGATION: Final = Explained(
+    "Spike's medeleg also has bits of exceptions that only other extensions raise, and none for misaligned fetches "
+    "where these cannot happen",
+    _numbers(0x302),
+    "II, 'Machine Trap Delegation': 'An implementation can choose to subset the delegatable traps'",
+)
+MISALIGNED_ATOMICS: Final = Explained(
+    "a misaligned LR, SC or AMO raises address-misaligned here and an access fault in Spike",
+    _numbers(),
+    "I, 'A': 'If the address is not naturally aligned, an address-misaligned exception or an access-fault exception "
+    "will be generated'",
+)
+PARTIAL_STORES: Final = Explained(
+    "a misaligned store whose last bytes lie behind RAM leaves its first bytes in memory here, and none in Spike",
+    _numbers(),
+    "II, 'Physical Memory Protection', of misaligned accesses: they may be 'decomposed into multiple accesses, some of "
+    "which may succeed before an access-fault exception occurs'",
+)
+LOST: Final = Explained(
+    "Spike gives a reservation up at traps, and an SC behind one fails",
+    _numbers(),
+    "I, 'Zalrsc': 'Unconstrained LR/SC sequences might succeed on some attempts on some implementations, but might "
+    "never succeed on other implementations'",
+)
+NARROWED: Final = (STATUS_FS, FIOM, DELEGATION, MISALIGNED_ATOMICS, PARTIAL_STORES, LOST)
+"""Bits and situations that random programs leave out."""
+
+ADOPTED_CSRS: Final = frozenset(number for row in ADOPTED for number in row.csrs)
+AVOIDED_CSRS: Final = frozenset(number for row in AVOIDED for number in row.csrs)

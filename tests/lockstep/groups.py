@@ -1,0 +1,140 @@
+"""The extension groups: what Spike is told, what this machine is told, and which blocks programs are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from emulator.isa.extensions import CpuConfig, parse_cpu
+from tests.lockstep import blocks_compute as compute
+from tests.lockstep import blocks_csr as csr
+from tests.lockstep import blocks_pmp as pmp
+from tests.lockstep import blocks_trap as trap
+from tests.lockstep.program import Builder, Image
+
+if TYPE_CHECKING:
+    from tests.lockstep.program import Block
+
+Weighted = tuple["Block", int]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of extensions.
+
+    Attributes:
+        name: What the command line calls it.
+        isa: Spike's `--isa`.
+        cpu_text: This machine's `-cpu`.
+        blocks: What programs are made of, each with its weight.
+        first: Blocks that every program begins with.
+        length: Blocks of a program, at most.
+    """
+
+    name: str
+    isa: str
+    cpu_text: str
+    blocks: tuple[Weighted, ...]
+    first: tuple[Block, ...] = ()
+    length: int = 60
+
+    @property
+    def cpu(self) -> CpuConfig:
+        """This machine's hart."""
+        return parse_cpu(self.cpu_text)
+
+    def program(self, seed: int) -> Image:
+        """The program of a seed, always the same."""
+        build = Builder(seed, self.cpu)
+        build.begin()
+        for block in self.first:
+            block(build)
+        choices, weights = zip(*self.blocks, strict=True)
+        for block in build.random.choices(choices, weights, k=self.length):
+            if build.full:
+                break
+            block(build)
+        return build.end()
+
+
+BASE: Final[tuple[Weighted, ...]] = (
+    (compute.compute("i"), 3),
+    (compute.access("i"), 3),
+    (compute.branches, 2),
+    (compute.jumps, 1),
+    (compute.loop, 2),
+    (compute.reload, 3),
+)
+TRAPS: Final[tuple[Weighted, ...]] = (
+    (trap.calls, 1),
+    (trap.illegal, 1),
+    (trap.bad_access, 1),
+)
+PRIVILEGE: Final[tuple[Weighted, ...]] = (
+    (trap.change_privilege, 4),
+    (trap.delegate, 3),
+    (trap.returns, 2),
+    (trap.trapped_return, 1),
+    (trap.user_wait, 1),
+    (trap.interrupts, 3),
+    (trap.borrowed_privilege, 2),
+    (trap.fences, 1),
+)
+CSRS: Final[tuple[Weighted, ...]] = ((csr.write, 8), (csr.read, 6), (csr.write_read_only, 1), (csr.vector, 1))
+
+FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
+
+GROUPS: Final = {
+    group.name: group
+    for group in (
+        Group(
+            "i",
+            "rv64i_zicsr_zifencei_zicclsm",
+            "rv64,m=off,a=off,c=off,zicntr=off,zihpm=off",
+            (*BASE, *TRAPS, (trap.misaligned_jump, 1), (compute.self_modifying, 1), (trap.missing_extension, 1)),
+        ),
+        Group(
+            "m",
+            "rv64im_zicsr_zifencei_zicclsm",
+            "rv64,a=off,c=off,zicntr=off,zihpm=off",
+            (*BASE, (compute.compute("m"), 12), (trap.missing_extension, 1)),
+        ),
+        Group(
+            "a",
+            "rv64ia_zicsr_zifencei_zicclsm",
+            "rv64,m=off,c=off,zicntr=off,zihpm=off",
+            (*BASE, (compute.amo, 10), (compute.reserved, 6), (compute.lone_conditional, 2), (trap.bad_access, 2)),
+        ),
+        Group(
+            "c",
+            FULL_ISA,
+            "rv64",
+            (
+                *BASE,
+                *TRAPS,
+                (compute.compute("c"), 8),
+                (compute.access("c"), 8),
+                (compute.short_branches, 6),
+                (compute.stack_moves, 2),
+                (compute.self_modifying, 1),
+            ),
+        ),
+        Group("zicsr", FULL_ISA, "rv64", (*BASE, *CSRS, (csr.counters, 3), (trap.change_privilege, 2))),
+        Group("priv", FULL_ISA, "rv64", (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1))),
+        Group(
+            "pmp",
+            FULL_ISA,
+            "rv64",
+            (
+                *BASE,
+                *TRAPS,
+                *PRIVILEGE,
+                (pmp.entries, 14),
+                (pmp.probes, 14),
+                (pmp.execute, 4),
+                (compute.access("i", "c"), 4),
+            ),
+        ),
+    )
+}
+"""Every group by name."""
