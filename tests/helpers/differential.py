@@ -157,7 +157,7 @@ class Comparison:
         return pick.choice(EDGES).to_bytes(8, "little") if pick.random() < 0.3 else pick.randbytes(8)
 
     def _map(self) -> int:
-        """New tables, and the `satp` that leads to them: the pages of RAM near to where they are in physical memory, under random permissions."""
+        """New tables, and the `satp` that leads to them: RAM's pages near to where they are, random permissions."""
         pick = self.random
         mode = pick.choice(list(MODES))
         size = pick.choice((0, 0, 0, 0, 1, 2))  # one superpage, or a page each
@@ -250,12 +250,11 @@ class Comparison:
             "stvec": HANDLER + 64,
             "mepc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
             "sepc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
-            "menvcfg": pick.choice(ENVCFG),
+            "menvcfg": pick.choice(ENVCFG) | pick.choice((0, ADUE, ADUE, ADUE | PBMTE)),
             "senvcfg": pick.choice(ENVCFG),
             "mcounteren": pick.getrandbits(32),
             "scounteren": pick.getrandbits(32),
             "mscratch": pick.getrandbits(64),
-            "menvcfg": pick.choice((0, ADUE, ADUE, ADUE | PBMTE)),
             "pc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
         } | (self._translation(status) if pick.random() < TRANSLATED else {})
 
