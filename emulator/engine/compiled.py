@@ -14,7 +14,6 @@ from emulator.engine.layout import CSR_ENTRY, PAGE, PAGE_SHIFT, RAM_BASE, RECORD
 from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
-from emulator.hart.fields import Cause
 from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Attention, Observed, Pending, StopCode
 from emulator.memory.ram import Mapping
 

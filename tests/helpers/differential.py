@@ -148,7 +148,7 @@ class Comparison:
             rig.write(DATA, data)
 
     def _map(self) -> int:
-        """New tables, and the `satp` that leads to them: the pages of RAM near to where they are in physical memory, under random permissions."""
+        """New tables, under random permissions, which lead to RAM near to where it is; the `satp` that leads to them."""
         pick = self.random
         mode = pick.choice(list(MODES))
         size = pick.choice((0, 0, 0, 0, 1, 2))  # one superpage, or a page each
