@@ -69,7 +69,7 @@ def test_cpu_describes_itself() -> None:
     assert node.properties["riscv,isa"] == strings("rv64im_zicsr_zmmul")
     assert node.properties["riscv,isa-base"] == strings("rv64i")
     assert node.properties["riscv,isa-extensions"] == strings("i", "m", "zicsr", "zmmul")
-    assert node.properties["mmu-type"] == strings("riscv,none")
+    assert node.properties["mmu-type"] == strings("riscv,sv57")
 
 
 def test_memory_has_the_configured_size() -> None:

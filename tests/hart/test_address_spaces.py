@@ -84,7 +84,7 @@ def test_satp_modes(engine: str, cpu: str, modes: set[int]) -> None:
     guest = Guest(engine, cpu=cpu)
     taken = set()
     for mode in range(16):
-        guest.set(satp=0x5555)
+        guest.change(satp=0x5555)
         value = mode << 60 | (0xFFFF << 44 | 0xABC_DEF0_1234 if mode else 0)
         run(guest, "csrrw x0, satp, x6", "csrrs x5, satp, x0", at=RAM_BASE, priv=MACHINE, x6=value)
         assert x(guest, 5) in (value, 0x5555)
@@ -193,7 +193,7 @@ def test_a_page_that_was_taken_away(engine: str) -> None:
 def test_who_may_fence(engine: str, instruction: str, priv: int, status: int, legal: bool) -> None:
     """TVM takes `satp`, `sfence.vma` and `sinval.vma` from S-mode, and U-mode has none of them."""
     guest = Guest(engine, cpu="rv64,svinval=on")
-    guest.set(mstatus=status)
+    guest.change(mstatus=status)
     run(guest, instruction, at={USER: CODE_U, SUPERVISOR: CODE_S, MACHINE: RAM_BASE}[priv], priv=priv)
     assert guest.hart.get("mcause") == (0 if legal else ILLEGAL)
 
@@ -225,7 +225,7 @@ def test_privilege_changes_the_space(engine: str) -> None:
     guest.tables.map(DATA, DATA + PAGE, RW | U)
     for page, value in ((DATA, 1), (DATA + PAGE, 2)):
         guest.put_word(page, value)
-    guest.set(mepc=CODE_U + 12, mstatus=0)
+    guest.change(mepc=CODE_U + 12, mstatus=0)
     run(guest, "ld x5, 0(x6)", "sd x0, 8(x6)", "mret", "ld x7, 0(x6)", at=RAM_BASE, priv=MACHINE, x6=DATA)
     assert (x(guest, 5), x(guest, 7), guest.hart.get("priv")) == (1, 2, USER)
 
@@ -233,7 +233,7 @@ def test_privilege_changes_the_space(engine: str) -> None:
 def test_menvcfg_acts_at_once(engine: str) -> None:
     """ADUE holds for the next access."""
     guest = Guest(engine)
-    guest.set(menvcfg=0, mstatus=1 << 17 | SUPERVISOR << 11)
+    guest.change(menvcfg=0, mstatus=1 << 17 | SUPERVISOR << 11)
     guest.tables.map(HERE, DATA, V | R)
     run(guest, "csrrw x0, menvcfg, x6", "ld x5, 0(x7)", at=RAM_BASE, priv=MACHINE, x6=ADUE, x7=HERE)
     assert guest.hart.get("mcause") == 0
@@ -318,11 +318,11 @@ def test_reservation_is_of_the_physical_address(engine: str) -> None:
 @pytest.mark.parametrize(
     ("cpu", "reset", "writable"),
     [
-        ("rv64", 1 << 61, 1 << 61 | 1),
-        ("rv64,svade=on", 0, 1 << 61 | 1),
-        ("rv64,svadu=off", 0, 1),
-        ("rv64,svpbmt=on,svadu=off", 0, 1 << 62 | 1),
-        ("rv64,svpbmt=on", 1 << 61, 3 << 61 | 1),
+        ("rv64", 1 << 61, 1 << 61 | 0xF1),
+        ("rv64,svade=on", 0, 1 << 61 | 0xF1),
+        ("rv64,svadu=off", 0, 0xF1),
+        ("rv64,svpbmt=on,svadu=off", 0, 1 << 62 | 0xF1),
+        ("rv64,svpbmt=on,zicboz=off", 1 << 61, 3 << 61 | 0x71),
     ],
 )
 def test_menvcfg(engine: str, cpu: str, reset: int, writable: int) -> None:

@@ -206,7 +206,7 @@ def test_mprv(engine: str, status: int, data: int) -> None:
 def test_reserved_bits(engine: str, bit: int, level: int) -> None:
     """Bits 60 to 54 must be zero, in leaves and in pointers."""
     guest = Guest(engine, cpu="rv64,svpbmt=on,svnapot=on")
-    guest.set(menvcfg=PBMTE)
+    guest.change(menvcfg=PBMTE)
     guest.tables.map(HERE, DATA, RWX)
     guest.tables.put(HERE, guest.tables.pte(HERE, level) | 1 << bit, level)
     at_code = level == 2
@@ -222,7 +222,7 @@ def test_reserved_bits(engine: str, bit: int, level: int) -> None:
 def test_reserved_in_pointers(engine: str, bits: int) -> None:
     """A PTE that points on has A, D, U, N and the memory type clear."""
     guest = Guest(engine, cpu="rv64,svpbmt=on,svnapot=on")
-    guest.set(menvcfg=PBMTE | ADUE)
+    guest.change(menvcfg=PBMTE | ADUE)
     far = 1 << 30
     guest.tables.map(far, DATA, RWX)
     for level in (1, 2):
@@ -264,7 +264,7 @@ def test_bits_left_to_software(engine: str) -> None:
 def test_without_adue(engine: str, what: str, flags: int, cause: int | None) -> None:
     """A clear, or D clear at a store, is a page fault; memory keeps its PTE."""
     guest = Guest(engine)
-    guest.set(menvcfg=0)
+    guest.change(menvcfg=0)
     guest.tables.map(HERE, DATA, V | R | W | X | flags)
     before = guest.tables.pte(HERE)
     assert guest.access(what, HERE) == (None if cause is None else Fault(cause, HERE))
@@ -278,7 +278,7 @@ def test_without_adue(engine: str, what: str, flags: int, cause: int | None) -> 
 def test_with_adue(engine: str, mode: str, level: int, what: str, sets: int) -> None:
     """The hart sets A in memory, and D at stores only, in leaves of every size."""
     guest = Guest(engine, mode)
-    guest.set(menvcfg=ADUE)
+    guest.change(menvcfg=ADUE)
     size = 1 << 12 + 9 * level
     address = size + DATA % size
     for flags in (0, A, D, A | D):
@@ -291,7 +291,7 @@ def test_with_adue(engine: str, mode: str, level: int, what: str, sets: int) -> 
 def test_store_after_load_sets_d(engine: str) -> None:
     """A page that was loaded from is not yet writable without a look at its D bit, nor is its load repeated."""
     guest = Guest(engine)
-    guest.set(menvcfg=ADUE, pc=CODE_S, priv=SUPERVISOR)
+    guest.change(menvcfg=ADUE, pc=CODE_S, priv=SUPERVISOR)
     guest.tables.map(HERE, DATA, V | R | W)
     guest.hart.put("x", HERE, 6)
     guest.rig.run(1)
@@ -304,7 +304,7 @@ def test_store_after_load_sets_d(engine: str) -> None:
 def test_a_refused_access_leaves_the_pte(engine: str, adue: int) -> None:
     """Permission comes first: an access that it forbids sets neither A nor D."""
     guest = Guest(engine)
-    guest.set(menvcfg=adue)
+    guest.change(menvcfg=adue)
     guest.tables.map(HERE, DATA, V | R)
     guest.tables.map(HERE + PAGE, DATA, V | R | W | X | U)
     assert guest.access("store", HERE) == Fault(STORE_PAGE, HERE)
@@ -336,7 +336,7 @@ def test_napot_pages(engine: str) -> None:
 def test_napot_sets_a_and_d_in_the_pte_that_was_read(engine: str) -> None:
     """The PTE of the address is the one that is updated."""
     guest = Guest(engine, cpu="rv64,svnapot=on")
-    guest.set(menvcfg=ADUE)
+    guest.change(menvcfg=ADUE)
     for address in (HERE, HERE + PAGE):
         guest.tables.map(address, DATA + 8 * PAGE, V | R | W | N)
     assert guest.access("store", HERE + PAGE) is None
@@ -370,7 +370,7 @@ def test_without_svnapot(engine: str) -> None:
 def test_memory_types(engine: str, kind: int, pbmte: int) -> None:
     """Types 1 and 2 are legal where menvcfg.PBMTE is set, 3 never is."""
     guest = Guest(engine, cpu="rv64,svpbmt=on")
-    guest.set(menvcfg=pbmte)
+    guest.change(menvcfg=pbmte)
     far = 1 << 30
     guest.tables.map(HERE, DATA, RWX | kind << 61)
     guest.tables.map(far, RAM_BASE, RWX | kind << 61, 2)
@@ -397,7 +397,7 @@ def test_tables_outside_memory(engine: str, what: str, table: int) -> None:
 def test_root_outside_memory(engine: str, what: str) -> None:
     """So is a root table that is not in memory; M-mode's MPRV shows it for data."""
     guest = Guest(engine)
-    guest.set(satp=8 << 60 | NOWHERE >> 12)
+    guest.change(satp=8 << 60 | NOWHERE >> 12)
     if what == "fetch":
         assert guest.access(what, HERE) == Fault(ACCESS_FAULT[what], HERE)
     else:
@@ -429,7 +429,7 @@ def test_protected_tables(engine: str, what: str, level: int) -> None:
 def test_tables_that_may_not_be_written(engine: str, what: str) -> None:
     """Setting A in a PTE that the PMP makes read-only is an access fault; with A and D set nothing is written."""
     guest = Guest(engine)
-    guest.set(menvcfg=ADUE)
+    guest.change(menvcfg=ADUE)
     far = 1 << 30
     guest.tables.map(far, DATA, V | R | W | X)
     guest.tables.map(far + PAGE, DATA, RWX)
@@ -443,7 +443,7 @@ def test_tables_that_may_not_be_written(engine: str, what: str) -> None:
 def test_tables_in_the_boot_rom(engine: str, what: str) -> None:
     """A table may be in ROM; setting A there is an access fault of the original access, whatever its kind."""
     guest = Guest(engine)
-    guest.set(menvcfg=ADUE)
+    guest.change(menvcfg=ADUE)
     rom = guest.rig.backing.rom
     rom[0:8] = (DATA >> 2 | V | R | W | X).to_bytes(8, "little")
     rom[8:16] = (DATA >> 2 | RWX).to_bytes(8, "little")

@@ -113,7 +113,7 @@ def well_formed(pte: int, level: int, setting: Setting) -> bool:
     memory_type = pte >> 61 & 3
     if memory_type == 3 or (memory_type and not setting.menvcfg & PBMTE):
         return False
-    return frame % 512**level == 0
+    return bool(frame % 512**level == 0)
 
 
 def permitted(pte: int, what: str, setting: Setting) -> bool:
@@ -123,7 +123,8 @@ def permitted(pte: int, what: str, setting: Setting) -> bool:
     if setting.priv == SUPERVISOR and bit(pte, 4) and (what == "fetch" or not setting.status & SUM):
         return False
     readable = bit(pte, 1) or (bit(pte, 3) and bool(setting.status & MXR))
-    return {"fetch": bit(pte, 3), "load": readable, "store": bit(pte, 2)}[what]
+    allowed: bool = {"fetch": bit(pte, 3), "load": readable, "store": bit(pte, 2)}[what]
+    return allowed
 
 
 FRAMES = st.one_of(
@@ -185,7 +186,7 @@ def test_walks_as_the_manual_says(
     menvcfg = setting.menvcfg if setting.napot else setting.menvcfg & ~PBMTE
     setting = Setting(setting.mode, setting.napot, menvcfg, setting.priv, setting.status)
     prepare(guest, entries)
-    guest.set(menvcfg=menvcfg)
+    guest.change(menvcfg=menvcfg)
     for path, offset, what, spoil in accesses:
         guest.put_code()
         address = address_of(path, offset, setting.mode, spoil)

@@ -173,7 +173,7 @@ class Guest:
         """Write the instructions that make accesses."""
         self.rig.program(_CODE, CODE)
 
-    def set(self, **fields: int) -> None:
+    def change(self, **fields: int) -> None:
         """Change fields of the hart from outside, and let nothing cached outlive it."""
         for name, value in fields.items():
             self.hart.put(name, value)
