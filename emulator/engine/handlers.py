@@ -402,11 +402,17 @@ def _found(e: HandlerEmitter) -> None:
 
 
 def _refetch(e: HandlerEmitter) -> None:
+    """Behind a miss of the fetch TLB. A walk may set an A bit, so it belongs to the step that needs it."""
+    for _ in e.when(e.eq("%bud", 0)):
+        e.leave(StopCode.BUDGET)
     e.call_plain("fetch")
     _found(e)
 
 
 def _outline(e: HandlerEmitter) -> None:
+    """An instruction that lies across two pages: fetched anew each time."""
+    for _ in e.when(e.eq("%bud", 0), UNLIKELY):
+        e.tail("@spent")
     e.put("pc", e.own_pc())
     e.call_plain("single")
     _found(e)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from emulator.isa.extensions import satisfied
 from emulator.isa.table import ROWS
 from tests.lockstep.campaign import Account, campaign
 from tests.lockstep.groups import GROUPS
@@ -65,7 +66,7 @@ def _run(name: str, chosen: argparse.Namespace) -> Account:
 
 def _missed(groups: Sequence[str], accounts: Sequence[Account]) -> list[str]:
     """Rows that these groups' harts have and no program executed."""
-    wanted = {row.name for name in groups for row in ROWS if GROUPS[name].cpu.has(row.extension)}
+    wanted = {row.name for name in groups for row in ROWS if satisfied(row.extension, GROUPS[name].cpu.extensions)}
     return sorted(wanted - ALWAYS_TRAP - {name for account in accounts for name in account.rows})
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from emulator.isa.rows import Lift
 from tests.lockstep.layout import BASES, COUNTER, DATA, TARGETS
 from tests.lockstep.operands import is_memory, random_value, random_word, writes
+from tests.lockstep.program import ATOMICS
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
@@ -21,7 +22,7 @@ def _computes(row: Row) -> bool:
 
 
 def _accesses(row: Row) -> bool:
-    return row.lift is Lift.INLINE and is_memory(row) and row.extension != "a"
+    return row.lift is Lift.INLINE and is_memory(row) and row.extension not in ATOMICS
 
 
 def _branches(row: Row) -> bool:

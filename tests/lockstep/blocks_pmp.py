@@ -8,6 +8,7 @@ from tests.lockstep.blocks_trap import SUPERVISOR, USER, _settle_traps
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import BASES, DATA, DATA_SIZE, TARGETS
 from tests.lockstep.operands import is_memory, random_word
+from tests.lockstep.program import ATOMICS
 
 if TYPE_CHECKING:
     from tests.lockstep.program import Builder
@@ -64,7 +65,7 @@ def probes(build: Builder) -> None:
             number = pick.choice(BASES)
             address = DATA + 2048 + pick.randrange(DATA_SIZE - 4096)
             row = pick.choice([row for row in rows if row.name != "jalr"])
-            build.code.constant(number, address & (~7 if row.extension == "a" else pick.choice((~0, ~3, ~7, ~7))))
+            build.code.constant(number, address & (~7 if row.extension in ATOMICS else pick.choice((~0, ~3, ~7, ~7))))
             build.code.word(random_word(pick, row) & ~(31 << 15) | number << 15, 4)
 
 

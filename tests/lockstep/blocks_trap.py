@@ -5,11 +5,13 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from emulator.isa.extensions import satisfied
 from emulator.isa.table import decode
 from tests.lockstep.explained import AVOIDED_CSRS
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import BASES, RAISE, TARGETS, UNMAPPED
 from tests.lockstep.operands import is_memory, random_value, random_word
+from tests.lockstep.program import ATOMICS
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
@@ -88,7 +90,7 @@ def missing_extension(build: Builder) -> None:
     """An instruction of an extension that the hart has not."""
     from emulator.isa.table import ROWS  # noqa: PLC0415
 
-    rows = [row for row in ROWS if not build.cpu.has(row.extension) and not _touches_avoided(row)]
+    rows = [row for row in ROWS if not satisfied(row.extension, build.cpu.extensions) and not _touches_avoided(row)]
     if not rows:
         return
     row = build.random.choice(rows)
@@ -109,7 +111,7 @@ def bad_access(build: Builder) -> None:
     for _ in range(pick.randrange(1, 3)):
         with build.guarded():
             row = pick.choice(rows)
-            before = 0 if row.extension == "a" or row.name[0] == "s" else pick.choice((0, 0, 0, 1, 3, 4, 7))
+            before = 0 if row.extension in ATOMICS or row.name[0] == "s" else pick.choice((0, 0, 0, 1, 3, 4, 7))
             build.code.constant(number, pick.choice(UNMAPPED) - before)
             if pick.random() < 0.2:
                 build.code.op("jalr", rd=pick.choice(TARGETS), rs1=number, imm=0)

@@ -47,15 +47,15 @@ class Account:
 
 
 @cache
-def _subject(cpu_text: str) -> Subject:
-    return Subject(next(group.cpu for group in GROUPS.values() if group.cpu_text == cpu_text))
+def _subject(extensions: tuple[str, ...]) -> Subject:
+    return Subject(next(group.cpu for group in GROUPS.values() if group.extensions == extensions))
 
 
 def compare(name: str, seed: int) -> Outcome:
     """Run the program of a seed on both machines."""
     group = GROUPS[name]
     try:
-        return Comparison(group, seed, _subject(group.cpu_text)).run()
+        return Comparison(group, seed, _subject(group.extensions)).run()
     except SpikeError as error:
         return Outcome(0, Difference(name, seed, 0, "Spike", (str(error),)))
 

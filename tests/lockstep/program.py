@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from emulator.isa.extensions import BY_NAME as EXTENSIONS
+from emulator.isa.extensions import satisfied
 from emulator.isa.table import BY_NAME, ROWS, encode
 from tests.board.elf_files import Elf, Load
 from tests.lockstep.code import Code
@@ -74,6 +76,10 @@ def _prelude() -> bytes:
     return code.finish()
 
 
+ATOMICS: Final = ("zaamo", "zalrsc")
+"""What a row that needs an aligned address requires."""
+
+
 class Builder:
     """What blocks write a program with.
 
@@ -91,8 +97,10 @@ class Builder:
 
     def rows(self, *extensions: str, fits: Callable[[Row], bool]) -> list[Row]:
         """The rows of some extensions (of all that the hart has, if none is named) for which `fits` is true."""
-        wanted = extensions or tuple(self.cpu.extensions)
-        return [row for row in ROWS if row.extension in wanted and self.cpu.has(row.extension) and fits(row)]
+        have = self.cpu.extensions
+        wanted = {part for name in extensions for part in (name, *EXTENSIONS[name].brings)}
+        rows = [row for row in ROWS if satisfied(row.extension, have) and fits(row)]
+        return [row for row in rows if row.extension in wanted] if extensions else rows
 
     def random_row(self, row: Row) -> None:
         """A random instruction of a row."""
