@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa import base
+from emulator.isa import base, floating
 from emulator.isa.rows import RowSet
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
 
 ROWS: Final = RowSet("c")
+DOUBLE_ROWS: Final = RowSet("c&d")
 
 _BASE: Final[dict[str, Row]] = {row.name: row for row in base.ROWS.rows}
 
@@ -79,3 +80,14 @@ _short("c.jalr", "100 1 ..... 00000 10", "jalr", "{rs1}", RS1_NONZERO, rd=RA, im
 _short("c.add", "100 1 ..... ..... 10", "add", "{rd},{rs2}", RD, RS1, RS2_NONZERO)
 _short("c.swsp", "110 ...... ..... 10", "sw", "{rs2},{imm}({sp})", RS2, "imm[5:2|7:6]@12", rs1=SP)
 _short("c.sdsp", "111 ...... ..... 10", "sd", "{rs2},{imm}({sp})", RS2, "imm[5:3|8:6]@12", rs1=SP)
+
+
+def _double(name: str, pattern: str, expands: str, syntax: str, *operands: str, **fixed: int) -> None:
+    row = next(row for row in floating.DOUBLE.rows if row.name == expands)
+    DOUBLE_ROWS.short(name, pattern, row, syntax, *operands, **fixed)
+
+
+_double("c.fld", "001 ... ... .. ... 00", "fld", "{fd},{imm}({rs1})", RD_LOW, RS1_HIGH, DOUBLE)
+_double("c.fsd", "101 ... ... .. ... 00", "fsd", "{fs2},{imm}({rs1})", RS2_LOW, RS1_HIGH, DOUBLE)
+_double("c.fldsp", "001 . ..... ..... 10", "fld", "{fd},{imm}({sp})", RD, "imm[5]@12[4:3|8:6]@6", rs1=SP)
+_double("c.fsdsp", "101 ...... ..... 10", "fsd", "{fs2},{imm}({sp})", RS2, "imm[5:3|8:6]@12", rs1=SP)

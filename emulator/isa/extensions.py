@@ -33,6 +33,8 @@ EXTENSIONS: Final = (
     Extension("i", default=True, needs=(), about="base integer instructions"),
     Extension("m", default=True, needs=("i",), about="multiplication and division"),
     Extension("a", default=True, needs=("i",), about="atomic instructions"),
+    Extension("f", default=True, needs=("zicsr",), about="single-precision floating point"),
+    Extension("d", default=True, needs=("f",), about="double-precision floating point"),
     Extension("c", default=True, needs=("i",), about="compressed instructions"),
     Extension("zicntr", default=True, needs=("zicsr",), about="cycle, time and instret"),
     Extension("zicsr", default=True, needs=("i",), about="CSR instructions"),
@@ -47,8 +49,14 @@ EXTENSIONS: Final = (
 """Every extension, in canonical order."""
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
-EXTENSION_BITS: Final = {extension.name: bit for bit, extension in enumerate(EXTENSIONS)}
-"""Bit of each extension in the engine's mask."""
+
+COMBINATIONS: Final = ("c&d",)
+"""What rows require beyond a single extension: all of several."""
+
+EXTENSION_BITS: Final = {
+    required: bit for bit, required in enumerate((*(extension.name for extension in EXTENSIONS), *COMBINATIONS))
+}
+"""Bit of each requirement, an extension or a combination, in the engine's mask."""
 
 ALWAYS: Final = frozenset({"i", "zicsr"})
 """What a hart of this machine cannot do without: M-mode has CSRs."""
@@ -82,7 +90,7 @@ class CpuConfig:
     @property
     def mask(self) -> int:
         """The engine's mask of extensions."""
-        return sum(1 << EXTENSION_BITS[name] for name in self.extensions)
+        return sum(1 << bit for required, bit in EXTENSION_BITS.items() if self.extensions.issuperset(required.split("&")))
 
     @property
     def misa(self) -> int:

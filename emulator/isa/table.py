@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa import atomic, base, compressed, muldiv, system
+from emulator.isa import atomic, base, compressed, floating, muldiv, system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +23,9 @@ ROWS: Final[tuple[Row, ...]] = tuple(
         system.ZICSR,
         system.PRIVILEGED,
         system.SVINVAL,
+        *floating.SETS,
         compressed.ROWS,
+        compressed.DOUBLE_ROWS,
     )
     for row in part.rows
 )
@@ -41,6 +43,8 @@ class Instruction:
         rs2: Second source register number.
         imm: Immediate, signed.
         aqrl: Acquire and release bits of an atomic.
+        rs3: Third source register number of a fused multiplication.
+        rm: Rounding mode.
     """
 
     row: Row
@@ -49,6 +53,8 @@ class Instruction:
     rs2: int = 0
     imm: int = 0
     aqrl: int = 0
+    rs3: int = 0
+    rm: int = 0
 
 
 def instruction_length(parcel: int) -> int:
