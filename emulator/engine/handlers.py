@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine.decoding import row_links
 from emulator.engine.hostfloat import DECLARATIONS, host_operations
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter, text
-from emulator.engine.layout import AUX, IMM, LINE_SHIFT, MODE_SHIFT, LONG, NEAR, PAGE, PAGE_SHIFT, RD, RS1, RS2, UNLINKED
+from emulator.engine.layout import (
+    AUX,
+    IMM,
+    LINE_SHIFT,
+    LONG,
+    MODE_SHIFT,
+    NEAR,
+    PAGE,
+    PAGE_SHIFT,
+    RD,
+    RS1,
+    RS2,
+    UNLINKED,
+)
 from emulator.engine.runtime import data_entry
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_context
 from emulator.hart.fields import MASK64, Cause

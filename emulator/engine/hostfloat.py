@@ -55,8 +55,10 @@ def _declarations() -> str:
     lines = ["declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"]
     for width, kind in _TYPES.items():
         end = _SUFFIXES[width]
-        for name in ("fadd", "fsub", "fmul", "fdiv"):
-            lines.append(f"declare {kind} {_PREFIX}.{name}.{end}({kind}, {kind}, metadata, metadata)")
+        lines += [
+            f"declare {kind} {_PREFIX}.{name}.{end}({kind}, {kind}, metadata, metadata)"
+            for name in ("fadd", "fsub", "fmul", "fdiv")
+        ]
         lines.append(f"declare {kind} {_PREFIX}.sqrt.{end}({kind}, metadata, metadata)")
         lines.append(f"declare {kind} {_PREFIX}.fma.{end}({kind}, {kind}, {kind}, metadata, metadata)")
         lines.append(f"declare i1 {_PREFIX}.fcmp.{end}({kind}, {kind}, metadata, metadata)")

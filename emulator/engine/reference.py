@@ -282,7 +282,7 @@ class ReferenceExecution(ReferenceDomain):
         self.call(require_float)
 
     def float_op(self, name: str, *operands: int) -> int:
-        return exact(self, name, self._instruction.rm, operands)
+        return int(exact(self, name, self._instruction.rm, operands))
 
     def raise_flags(self, flags: int) -> None:
         self.call(accrue, flags)

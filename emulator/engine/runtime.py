@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emulator.engine.hostfloat import FLAG_PLACES, MXCSR_CLEAN, MXCSR_FLAGS, MXCSR_MODE_SHIFT, MXCSR_MODES, host_features
+from emulator.engine.hostfloat import (
+    FLAG_PLACES,
+    MXCSR_CLEAN,
+    MXCSR_FLAGS,
+    MXCSR_MODE_SHIFT,
+    MXCSR_MODES,
+    host_features,
+)
 from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
 from emulator.engine.layout import (
     LINE_SHIFT,

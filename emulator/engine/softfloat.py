@@ -13,7 +13,6 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from emulator.hart.floatformats import FORMATS, MASK64, FloatFormat
-MASK64: Final = (1 << 64) - 1
 
 
 class Rounding(IntEnum):
@@ -147,7 +146,7 @@ def _propagated(form: FloatFormat, *numbers: Number) -> Result:
 
 def _sum(form: FloatFormat, mode: int, a: Number, b: Number) -> Result:
     """Of two numbers that are not NaN and whose exponents may be any."""
-    if a.kind == Kind.INFINITE or b.kind == Kind.INFINITE:
+    if Kind.INFINITE in (a.kind, b.kind):
         if a.kind == b.kind and a.sign != b.sign:
             return _invalid(form)
         return _pack(form, a.sign if a.kind == Kind.INFINITE else b.sign, form.infinity), 0
@@ -160,30 +159,30 @@ def _sum(form: FloatFormat, mode: int, a: Number, b: Number) -> Result:
 
 
 def add(form: FloatFormat, mode: int, a: Number, b: Number) -> Result:
-    """a + b."""
+    """A + b."""
     if a.is_nan or b.is_nan:
         return _propagated(form, a, b)
     return _sum(form, mode, a, b)
 
 
 def subtract(form: FloatFormat, mode: int, a: Number, b: Number) -> Result:
-    """a - b."""
+    """A - b."""
     return add(form, mode, a, b.negated())
 
 
 def multiply(form: FloatFormat, mode: int, a: Number, b: Number) -> Result:
-    """a × b."""
+    """A × b."""
     if a.is_nan or b.is_nan:
         return _propagated(form, a, b)
     sign = a.sign ^ b.sign
-    if a.kind == Kind.INFINITE or b.kind == Kind.INFINITE:
+    if Kind.INFINITE in (a.kind, b.kind):
         return _invalid(form) if a.is_zero or b.is_zero else (_pack(form, sign, form.infinity), 0)
     return round_and_pack(form, mode, sign, a.significand * b.significand, a.exponent + b.exponent)
 
 
 def fused(form: FloatFormat, mode: int, a: Number, b: Number, c: Number) -> Result:
-    """a × b + c with one rounding. Infinity × zero is invalid whatever c is."""
-    infinite = a.kind == Kind.INFINITE or b.kind == Kind.INFINITE
+    """A × b + c with one rounding. Infinity × zero is invalid whatever c is."""
+    infinite = Kind.INFINITE in (a.kind, b.kind)
     if infinite and (a.is_zero or b.is_zero):
         return _invalid(form)
     if a.is_nan or b.is_nan or c.is_nan:
@@ -197,7 +196,7 @@ def fused(form: FloatFormat, mode: int, a: Number, b: Number, c: Number) -> Resu
 
 
 def divide(form: FloatFormat, mode: int, a: Number, b: Number) -> Result:
-    """a / b."""
+    """A / b."""
     if a.is_nan or b.is_nan:
         return _propagated(form, a, b)
     sign = a.sign ^ b.sign

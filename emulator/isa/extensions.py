@@ -90,7 +90,9 @@ class CpuConfig:
     @property
     def mask(self) -> int:
         """The engine's mask of extensions."""
-        return sum(1 << bit for required, bit in EXTENSION_BITS.items() if self.extensions.issuperset(required.split("&")))
+        return sum(
+            1 << bit for required, bit in EXTENSION_BITS.items() if self.extensions.issuperset(required.split("&"))
+        )
 
     @property
     def misa(self) -> int:

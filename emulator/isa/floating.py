@@ -1,8 +1,8 @@
 """F and D: single and double precision (manual volume I, chapters 20 and 21).
 
-Arithmetic is an operation of the domain, exact and rounded once. What only looks at bits (signs, comparisons, minimum and
-maximum, classes, moves) is written in integer operations here. A register that does not hold a NaN-boxed single counts
-as the canonical NaN wherever a single is an operand, but for moves and stores.
+Arithmetic is an operation of the domain, exact and rounded once. What only looks at bits (signs, comparisons, minimum
+and maximum, classes, moves) is written in integer operations here. A register that does not hold a NaN-boxed single
+counts as the canonical NaN wherever a single is an operand, but for moves and stores.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine.layout import RAM_BASE
 from emulator.engine.reference import ReferenceEngine, ReferenceExecution
 from emulator.hart import csrs
-from emulator.hart.floatformats import FORMATS
 from emulator.hart.fields import PMP_R, PMP_W, PMP_X
+from emulator.hart.floatformats import FORMATS, FloatFormat
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.state import ARCHITECTURAL, HART_OFFSETS, WORD, StopCode
 from emulator.isa.table import BY_NAME, encode
@@ -162,6 +162,8 @@ class Comparison:
             return pick.randrange(-reach, reach, 2)
         if part.role == "rd":
             return pick.choice(SHORT_DESTINATIONS if part.bias else DESTINATIONS[part.nonzero :])
+        if part.role == "rm":  # mostly the modes that programs use, for which there are short ways
+            return pick.choice((7, 7, 7, 7, 7, 7, 7, 1, 1, 0, 2, 3, 4))
         if part.role == "rs1" and "({rs1})" in row.format.syntax and pick.random() < 0.9:
             return pick.choice(SHORT_BASES if part.bias else BASES)
         return None
@@ -175,10 +177,9 @@ class Comparison:
             return pick.getrandbits(64)
         return pick.getrandbits(pick.randrange(1, 64))
 
-    def _float(self) -> int:
-        """An f register: a double, a single that is boxed or, rarely, one that is not."""
+    def _float(self, form: FloatFormat) -> int:
+        """An f register that holds a number of a format, rarely without being boxed."""
         pick = self.random
-        form = pick.choice(FORMATS)
         kind = pick.random()
         if kind < 0.3:
             edges = (0, 1, 1 << form.fraction, form.infinity - 1, form.infinity, form.nan, form.infinity + 1)
@@ -213,7 +214,7 @@ class Comparison:
             "priv": pick.choice((3, 3, 3, 1, 0)),
             "mstatus": status,
             "fflags": pick.getrandbits(5) if pick.random() < 0.5 else 0,
-            "frm": pick.choice((0, 0, 0, 0, 0, 1, 2, 3, 4, 5)),
+            "frm": pick.choice((0, 0, 0, 0, 1, 2, 3, 3, 4, 5)),
             "mie": pick.getrandbits(12) & 0xAAA if pick.random() < 0.2 else 0,
             "mip": pick.getrandbits(12) & 0xAAA,
             "mideleg": pick.getrandbits(12) & 0x222,
@@ -239,8 +240,9 @@ class Comparison:
             state[_INDEX[name]] = value
         for number in range(1, 32):
             state[_INDEX["x"] + number] = self._address() if number in BASES else self._value()
+        usual = pick.choice(FORMATS)
         for number in range(32):
-            state[_INDEX["f"] + number] = self._float()
+            state[_INDEX["f"] + number] = self._float(usual if pick.random() < 0.9 else pick.choice(FORMATS))
         if pick.random() < 0.5:  # jumps through registers that lead somewhere
             state[_INDEX["x"] + pick.randrange(1, 32)] = CODE + 2 * pick.randrange(CODE_SIZE // 2)
         chance = pick.random()
