@@ -12,7 +12,7 @@ from typing import Final
 from emulator.isa.table import instruction_length
 
 PREFIX: Final = "riscv64-unknown-elf-"
-MARCH: Final = "rv64imac_zicsr_zifencei"
+MARCH: Final = "rv64imafdc_zicsr_zifencei"
 """The object file says so in its attributes, and objdump then knows no other instructions."""
 
 LONGER: Final = 0x1F
