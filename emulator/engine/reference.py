@@ -367,6 +367,7 @@ class ReferenceEngine:
         self._hooks = hooks
         self._shown: set[int] = set()
         self._extensions = extensions
+        blocks.shared.put("extensions", extensions)
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
 

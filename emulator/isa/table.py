@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.isa import atomic, base, compressed, floating, muldiv, system
+from emulator.isa.rows import RESERVED_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -110,5 +111,7 @@ def encode(row: Row, values: Mapping[str, int]) -> int:
             if part.role in ("aqrl", "rd", "rs1") and f"{{{part.role}}}" not in row.format.syntax:
                 continue
             raise ValueError(f"{row.name} needs {part.role}")
+        if part.role == "rm" and values[role] in RESERVED_MODES:
+            raise ValueError(f"rm cannot be {values[role]}")
         word |= part.insert(values[role])
     return word
