@@ -102,6 +102,21 @@ class Debug:
         if index:
             self._harts[hart].put("x", value, index)
 
+    @property
+    def float_bits(self) -> int:
+        """Width of the f registers, 64 or 32; 0 where there are none."""
+        cpu = self._machine.config.cpu
+        return 64 if cpu.has("d") else 32 if cpu.has("f") else 0
+
+    def read_f(self, hart: int, index: int) -> int:
+        """F register `index`, 0 to 31, whatever `mstatus.FS` says."""
+        return self._harts[hart].get("f", index) & (1 << self.float_bits) - 1
+
+    def write_f(self, hart: int, index: int, value: int) -> None:
+        """Set f register `index`; nothing else changes."""
+        boxed = value | MASK64 << self.float_bits
+        self._harts[hart].put("f", boxed, index)
+
     def read_pc(self, hart: int) -> int:
         """Address of the next instruction."""
         return self._harts[hart].get("pc")

@@ -17,6 +17,8 @@ from emulator.isa.table import ROWS
 ATTRIBUTES: Final = """
 attributes #0 = { nounwind noinline "no-jump-tables"="true" }
 attributes #1 = { nounwind "no-jump-tables"="true" }
+attributes #2 = { strictfp }
+attributes #3 = { nounwind strictfp "no-jump-tables"="true" }
 """
 
 WITHOUT: Final = "-gfni,-xop"

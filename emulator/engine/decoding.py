@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from emulator.engine.layout import LONG, NEAR, PAGE, RD, UNLINKED, VARIANTS
+from emulator.engine.layout import LONG, MODE_SHIFT, NEAR, PAGE, RD, UNLINKED, VARIANTS
 from emulator.hart.state import Observed
 from emulator.isa.extensions import EXTENSION_BITS
-from emulator.isa.rows import FORMATS, JALR, SINK, J, Operand, Row
+from emulator.isa.rows import FORMATS, JALR, RESERVED_MODES, RM_SHIFT, SINK, J, Operand, Row
 from emulator.isa.table import ROWS, decode, specific_first
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ IMMEDIATES: Final[tuple[Operand, ...]] = tuple(
 KIND_BITS: Final = 8
 RELATIVE: Final = 1 << 8
 LINKS: Final = 1 << 9
+ROUNDS: Final = 1 << 10
 TARGET_SHIFT: Final = 16
 EXTENSION_SHIFT: Final = 32
 NO_ROW: Final = len(ROWS)
@@ -46,7 +47,7 @@ def row_links(row: Row) -> bool:
 def _row_word(row: Row) -> int:
     immediate = next((part for part in row.format.operands if part.role == "imm"), None)
     kind = IMMEDIATES.index(immediate) + 1 if row.length == 4 and immediate is not None else 0
-    flags = (RELATIVE if row.relative else 0) | (LINKS if row_links(row) else 0)
+    flags = (RELATIVE if row.relative else 0) | (LINKS if row_links(row) else 0) | (ROUNDS if row.rounds else 0)
     target = TARGET_INDEX[row.target.name]
     return kind | flags | target << TARGET_SHIFT | EXTENSION_BITS[row.extension] << EXTENSION_SHIFT
 
@@ -132,6 +133,10 @@ def _find_long(e: RuntimeEmitter) -> None:
     e.ret(NO_ROW)
 
 
+def _mode(e: RuntimeEmitter, word: Value) -> Value:
+    return e.and_(e.lshr(word, RM_SHIFT), 7)
+
+
 def _long_payload(e: RuntimeEmitter) -> None:
     """Payload of the 32-bit encoding %a0 with immediate kind %a1."""
     immediate = e.var(0)
@@ -141,6 +146,8 @@ def _long_payload(e: RuntimeEmitter) -> None:
     rd = e.and_(e.lshr("%a0", 7), 31)
     low = e.or_(e.select(e.eq(rd, 0), SINK, rd), e.shl(e.and_(e.lshr("%a0", 15), 31), 8))
     low = e.or_(low, e.shl(e.and_(e.lshr("%a0", 20), 31), 16))
+    aux = e.or_(e.and_(e.lshr("%a0", 27), 31), e.shl(_mode(e, "%a0"), MODE_SHIFT))
+    low = e.or_(low, e.shl(aux, 24))
     e.ret(e.or_(low, e.shl(immediate.get(), 32)))
 
 
@@ -161,6 +168,8 @@ def _decode_into(e: RuntimeEmitter) -> None:
     present = e.and_(e.lshr(e.shared("extensions"), e.lshr(word, EXTENSION_SHIFT)), 1)
     target = e.and_(e.lshr(word, TARGET_SHIFT), 0xFFFF)
     target = e.select(e.ne(present, 0), target, ILLEGAL)
+    reserved = e.ult(e.sub(_mode(e, "%a1"), RESERVED_MODES[0]), len(RESERVED_MODES))
+    target = e.select(e.both(e.ne(e.and_(word, ROUNDS), 0), reserved), ILLEGAL, target)
     distance = e.sext(e.lshr(filled.get(), 32), 32)
     inside = e.ult(e.add("%a2", distance), PAGE)
     aligned = e.eq(e.and_(distance, e.get("ialign")), 0)
@@ -182,7 +191,7 @@ def _decode_record(e: RuntimeEmitter) -> None:
     pointer = e.at(e.shared_pointer("ram"), backing)
     for _ in e.observed(Observed.CODE):
         address = e.add(e.load_word(cur), offset)
-        e.put_line(f"call void {e.shared_pointer('on_decode')}(i64 {e.get('self_index')}, i64 {address})")
+        e.call_back("on_decode", e.get("self_index"), address)
     word = e.var(e.load_wide(pointer, 2))
     long = e.eq(e.and_(word.get(), 3), 3)
     across = e.both(long, e.eq(offset, PAGE - 2))

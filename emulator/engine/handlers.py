@@ -12,11 +12,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from emulator.engine.decoding import row_links
-from emulator.engine.ir import LIKELY, UNLIKELY, Emitter
-from emulator.engine.layout import IMM, LINE_SHIFT, LONG, NEAR, PAGE, PAGE_SHIFT, RD, RS1, RS2, UNLINKED
+from emulator.engine.hostfloat import DECLARATIONS, host_operations
+from emulator.engine.ir import LIKELY, UNLIKELY, Emitter, text
+from emulator.engine.layout import (
+    AUX,
+    IMM,
+    LINE_SHIFT,
+    LONG,
+    MODE_SHIFT,
+    NEAR,
+    PAGE,
+    PAGE_SHIFT,
+    RD,
+    RS1,
+    RS2,
+    UNLINKED,
+)
 from emulator.engine.runtime import data_entry
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_context
 from emulator.hart.fields import MASK64, Cause
+from emulator.hart.floating import accrue, exact, mark_dirty, require_float
 from emulator.hart.state import (
     DATA_ENTRY,
     FETCH_ENTRY,
@@ -178,8 +193,53 @@ class RowEmitter(HandlerEmitter):
     def after(self) -> Value:
         return self.add(self.own_pc(), self._length)
 
+    @property
+    def aux(self) -> Value:
+        """Third source register and rounding mode."""
+        return self._number(AUX)
+
+    @property
+    def f1(self) -> Value:
+        return self.get("f", self._number(RS1))
+
+    @property
+    def f2(self) -> Value:
+        return self.get("f", self._number(RS2))
+
+    @property
+    def f3(self) -> Value:
+        return self.get("f", self.and_(self.aux, 31))
+
     def write_rd(self, value: Value) -> None:
         self.put("x", value, self._number(RD))
+
+    # Floating point.
+
+    def write_fd(self, value: Value) -> None:
+        self.put("f", value, self.and_(self._number(RD), 31))  # f0 has the sink's number
+        if self._cold is None:
+            self.call(mark_dirty)
+
+    def begin_float(self, *, rounded: bool = False) -> None:
+        if self._cold is None:
+            self.call(require_float)
+        else:
+            self.cold_unless(self.ne(self.get("float_fast" if rounded else "float_on"), 0))
+
+    def float_op(self, name: str, *operands: Value) -> Value:
+        if self._cold is None:
+            return exact(self, name, self.lshr(self.aux, MODE_SHIFT), operands)
+        emit = host_operations().get(name)
+        if emit is not None:
+            return emit(self, operands)
+        self.cold_unless(False)
+        return 0
+
+    def raise_flags(self, flags: Value) -> None:
+        if self._cold is None:
+            self.call(accrue, flags)
+        else:
+            self.cold_unless(self.eq(flags, 0))
 
     # Calls of routines.
 
@@ -261,13 +321,14 @@ class RowEmitter(HandlerEmitter):
         wanted = self.and_(address, MASK64 ^ (PAGE - size))
         for tag in tags:
             match = self.eq(self.load_raw("i64", self.at(entry, tag)), wanted)
-            self._to_cold_unless(match)
+            self.cold_unless(match)
         offset = self.load_raw("i64", self.at(entry, 16))
         return entry, self.at("%ram", self.add(address, offset))
 
-    def _to_cold_unless(self, cond: Bool) -> None:
+    def cold_unless(self, cond: Bool) -> None:
+        """Go to the cold twin, which begins again, unless what usually holds does."""
         good, bad = self.label(), self.label()
-        self.put_line(f"br i1 {cond}, label %{good}, label %{bad}, {LIKELY}")
+        self.put_line(f"br i1 {text(cond)}, label %{good}, label %{bad}, {LIKELY}")
         self.place(bad)
         assert self._cold is not None
         self.tail(f"@{self._cold}")
@@ -276,7 +337,7 @@ class RowEmitter(HandlerEmitter):
     def _check_line(self, entry: str, address: Value) -> None:
         mask = self.load_raw("i64", self.at(entry, 24))
         bit = self.lshr(mask, self.and_(self.lshr(address, LINE_SHIFT), 63))
-        self._to_cold_unless(self.eq(self.and_(bit, 1), 0))
+        self.cold_unless(self.eq(self.and_(bit, 1), 0))
 
     def load(self, address: Value, size: int) -> Value:
         if self._cold is None:
@@ -319,7 +380,7 @@ def variants(row: Row, lengths: frozenset[int]) -> list[int]:
     return found
 
 
-def _touches_memory(row: Row, wanted: Callable[[Routine], None]) -> bool:
+def _has_cold_side(row: Row, wanted: Callable[[Routine], None]) -> bool:
     probe = RowEmitter(wanted, row, LONG, "probe")
     row.meaning(probe)
     return "@probe" in probe.body()
@@ -331,17 +392,17 @@ def define(name: str, emitter: HandlerEmitter, attributes: str = "#1") -> str:
 
 
 def emit_row(row: Row, variant: int, wanted: Callable[[Routine], None]) -> list[str]:
-    """IR of a row's handler, and of its cold twin if it touches memory."""
+    """IR of a row's handler, and of its cold twin if it has something to leave to one."""
     name = handler_name(row, variant)
     twins: list[tuple[str, str | None]] = [(name, f"{name}_cold")]
-    if row.lift is Lift.INLINE and _touches_memory(row, wanted):
+    if row.lift is Lift.INLINE and _has_cold_side(row, wanted):
         twins.append((f"{name}_cold", None))
     out = []
     for symbol, cold in twins:
         emitter = RowEmitter(wanted, row, variant, cold)
         row.meaning(emitter)
         emitter.finish()
-        out.append(define(symbol, emitter))
+        out.append(define(symbol, emitter, "#3" if row.rounds else "#1"))
     return out
 
 
@@ -451,6 +512,7 @@ def _resume(e: HandlerEmitter) -> None:
         e.put("attention", 0)
         e.call(poll_interrupts)
         again.set(e.get("attention"))
+    e.call_plain("float_context")
     data = e.at(e.field("data_tlb"), e.mul(e.call(data_context), TLB_ENTRIES * DATA_ENTRY))
     fetch = e.at(e.field("fetch_tlb"), e.mul(e.get("priv"), TLB_ENTRIES * FETCH_ENTRY))
     e.put_pointer("tlb_data", data)
@@ -478,11 +540,14 @@ def emit_special(name: str, build: Callable[[HandlerEmitter], None], wanted: Cal
     return define(name, emitter, "#0")
 
 
-ENTRY: Final = """
-define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {
+ENTRY: Final = f"""
+{DECLARATIONS}
+define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {{
+  call void @enter_guest(ptr %st)
   call void @resume(ptr %st, ptr null, ptr null, i64 %budget, ptr %ram)
+  call void @to_host(ptr %st)
   ret void
-}
+}}
 """
 """How Python enters: `budget0` is stored, `stop` is cleared; comes back when a handler returns."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from emulator.engine.integers import MASK, IntOps
 from emulator.engine.layout import NOWHERE
+from emulator.engine.softfloat import OPERATION_NUMBERS
 from emulator.hart.fields import Cause
 from emulator.hart.state import HART_OFFSETS, SHARED_OFFSETS, Attention, Observed, Pending, StopCode
 from emulator.isa.domain import Bool, Routine, Value
@@ -314,6 +315,19 @@ class Emitter:
             return ""
         return self.op(f"call {result} @{name}({joined})")
 
+    def call_back(self, name: str, *args: Value, result: str = "void") -> str:
+        """Call a callback into Python with values; the host's floating point is Python's meanwhile."""
+        listed = ", ".join(f"i64 {text(arg)}" for arg in args)
+        line = f"call {result} {self.shared_pointer(name)}({listed})"
+        self.call_plain("to_host")
+        value = ""
+        if result == "void":
+            self.put_line(line)
+        else:
+            value = self.op(line)
+        self.call_plain("to_guest")
+        return value
+
     def call(self, target: Routine, *args: Value) -> Value:
         """Call a routine; gives up at once if it raised a trap."""
         assert len(args) == target.params, target.name
@@ -362,8 +376,16 @@ class Emitter:
     def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
         """Call back if traps are watched."""
         for _ in self.observed(Observed.TRAPS):
-            values = ", ".join(f"i64 {text(value)}" for value in (self.get("self_index"), pc, cause, tval))
-            self.put_line(f"call void {self.shared_pointer('on_trap')}({values})")
+            self.call_back("on_trap", self.get("self_index"), pc, cause, tval)
+
+    def collect_flags(self) -> None:
+        """Move what the host's arithmetic raised to `fflags`."""
+        self.call_plain("collect_flags")
+
+    def float_exact(self, name: str, mode: Value, a: Value, b: Value, c: Value) -> Value:
+        """Have Python carry out an operation."""
+        number = OPERATION_NUMBERS[name]
+        return self.call_back("on_float", self.get("self_index"), number, mode, a, b, c, result="i64")
 
     def in_trap_loop(self) -> None:
         """Leave the run slice and say why."""

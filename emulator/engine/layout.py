@@ -13,7 +13,11 @@ LINE_SHIFT: Final = 6
 """Code is tracked in lines of 64 bytes: a page's lines are the bits of one 64-bit mask."""
 
 RECORD: Final = 16
-"""Bytes of a predecoded record: handler, then rd, rs1, rs2, aux (a byte each) and the immediate (32 bits)."""
+"""Bytes of a predecoded record: handler, then rd, rs1, rs2, aux (a byte each) and the immediate (32 bits).
+
+`aux` is rs3 in the low five bits and the rounding mode in the high three."""
+
+MODE_SHIFT: Final = 5
 
 PARCELS: Final = PAGE // 2
 RECORD_PAGE: Final = (PARCELS + 1) * RECORD
@@ -22,6 +26,7 @@ RECORD_PAGE: Final = (PARCELS + 1) * RECORD
 RD: Final = 8
 RS1: Final = 9
 RS2: Final = 10
+AUX: Final = 11
 IMM: Final = 12
 """Offsets in a record."""
 

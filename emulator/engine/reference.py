@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from emulator.engine.integers import MASK, IntOps
 from emulator.engine.layout import RAM_BASE
+from emulator.engine.softfloat import OPERATION_NUMBERS, operate
 from emulator.engine.watching import Watch
 from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, check_fetch, translate_fetch
 from emulator.hart.fields import Cause
+from emulator.hart.floating import accrue, exact, mark_dirty, require_float
 from emulator.hart.state import Attention, Observed, StopCode
 from emulator.hart.traps import poll_interrupts, take_exception
 from emulator.isa.domain import Routine
@@ -152,6 +154,15 @@ class ReferenceDomain(IntOps):
         """Steps so far."""
         return (self.get("steps") + self.get("budget0") - self.get("budget")) & MASK
 
+    def collect_flags(self) -> None:
+        """Nothing to do: they are there."""
+
+    def float_exact(self, name: str, mode: int, a: int, b: int, c: int) -> int:
+        """Carry out an operation; its flags go to `raised`."""
+        value, flags = operate(OPERATION_NUMBERS[name], mode, a, b, c)
+        self.put("raised", flags)
+        return value
+
     def observe_trap(self, pc: int, cause: int, tval: int) -> None:
         """Tell the machine, if it asked."""
         if self._shared.get("observed") & Observed.TRAPS:
@@ -236,6 +247,18 @@ class ReferenceExecution(ReferenceDomain):
         return self.get("x", self._instruction.rs2)
 
     @property
+    def f1(self) -> int:
+        return self.get("f", self._instruction.rs1)
+
+    @property
+    def f2(self) -> int:
+        return self.get("f", self._instruction.rs2)
+
+    @property
+    def f3(self) -> int:
+        return self.get("f", self._instruction.rs3)
+
+    @property
     def imm(self) -> int:
         return self._instruction.imm & MASK
 
@@ -257,6 +280,20 @@ class ReferenceExecution(ReferenceDomain):
 
     def write_rd(self, value: int) -> None:
         self.put("x", value, self._instruction.rd or SINK)
+
+    def write_fd(self, value: int) -> None:
+        self.put("f", value, self._instruction.rd)
+        self.call(mark_dirty)
+
+    def begin_float(self, *, rounded: bool = False) -> None:
+        del rounded
+        self.call(require_float)
+
+    def float_op(self, name: str, *operands: int) -> int:
+        return int(exact(self, name, self._instruction.rm, operands))
+
+    def raise_flags(self, flags: int) -> None:
+        self.call(accrue, flags)
 
     def branch(self, cond: bool) -> None:
         if cond:

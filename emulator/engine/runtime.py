@@ -9,6 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from emulator.engine.hostfloat import (
+    FLAG_PLACES,
+    MXCSR_CLEAN,
+    MXCSR_FLAGS,
+    MXCSR_MODE_SHIFT,
+    MXCSR_MODES,
+    host_features,
+)
 from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
 from emulator.engine.layout import (
     LINE_SHIFT,
@@ -23,6 +31,7 @@ from emulator.engine.layout import (
 )
 from emulator.hart.access import check_fetch, data_privilege, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
+from emulator.hart.floating import LAST_OF_HOST, float_dirty
 from emulator.hart.state import DATA_ENTRY, FETCH_ENTRY, HART_OFFSETS, NO_TAG, PRIVILEGES, TLB_ENTRIES, Pending
 from emulator.hart.translation import FETCH, LOAD, STORE
 
@@ -81,8 +90,7 @@ def _load_physical(size: int) -> Builder:
         backing = e.backing("%a0")
         for _ in e.when(e.ne(backing, NOWHERE)):
             e.ret(e.load_wide(e.at(e.shared_pointer("ram"), backing), size))
-        hart = e.get("self_index")
-        e.ret(e.op(f"call i64 {e.shared_pointer('on_load')}(i64 {hart}, i64 %a0, i64 {size})"))
+        e.ret(e.call_back("on_load", e.get("self_index"), "%a0", size, result="i64"))
 
     return build
 
@@ -92,7 +100,7 @@ def _store_physical(size: int) -> Builder:
         hart = e.get("self_index")
         backing = e.backing("%a0")
         for _ in e.when(e.eq(backing, NOWHERE)):
-            e.put_line(f"call void {e.shared_pointer('on_store')}(i64 {hart}, i64 %a0, i64 {size}, i64 %a1)")
+            e.call_back("on_store", hart, "%a0", size, "%a1")
             e.ret()
         for _ in e.when(e.uge(backing, e.shared("ram_size"))):  # the boot ROM
             e.trap(e.get("fault_cause"), e.get("trap_tval"))
@@ -104,7 +112,7 @@ def _store_physical(size: int) -> Builder:
             e.call_plain("drop_line", f"i64 {last}")
         e.store_narrow(e.at(e.shared_pointer("ram"), backing), size, "%a1")
         for _ in e.when(e.eq(first, e.shared("special_line")), UNLIKELY):
-            e.put_line(f"call void {e.shared_pointer('on_line')}(i64 {hart})")
+            e.call_back("on_line", hart)
         e.ret()
 
     return build
@@ -391,6 +399,71 @@ def _single(e: RuntimeEmitter) -> None:
     e.ret()
 
 
+def _read_control(e: RuntimeEmitter) -> Value:
+    """MXCSR."""
+    place = e.slot()
+    e.put_line(f"call void @llvm.x86.sse.stmxcsr(ptr {place})")
+    return e.load_wide(place, 4)
+
+
+def _write_control(e: RuntimeEmitter, value: Value) -> None:
+    place = e.slot()
+    e.store_narrow(place, 4, value)
+    e.put_line(f"call void @llvm.x86.sse.ldmxcsr(ptr {place})")
+
+
+def _collect_flags(e: RuntimeEmitter) -> None:
+    """Move the flags of MXCSR to `fflags`."""
+    if "mxcsr" in host_features():
+        control = _read_control(e)
+        for _ in e.when(e.ne(e.and_(control, MXCSR_FLAGS), 0)):
+            flags = e.get("fflags")
+            for source, target in FLAG_PLACES:
+                flags = e.or_(flags, e.shl(e.and_(e.lshr(control, source), 1), target))
+            e.put("fflags", flags)
+            _write_control(e, e.and_(control, MASK64 ^ MXCSR_FLAGS))
+    e.ret()
+
+
+def _enter_guest(e: RuntimeEmitter) -> None:
+    """Begin a run: keep Python's MXCSR and raise no flag yet."""
+    if "mxcsr" in host_features():
+        e.put("host_control", _read_control(e))
+        e.put("float_control", MXCSR_CLEAN)
+        _write_control(e, MXCSR_CLEAN)
+    e.ret()
+
+
+def _to_host(e: RuntimeEmitter) -> None:
+    """Python runs next, or for good."""
+    e.call_plain("collect_flags")
+    if "mxcsr" in host_features():
+        _write_control(e, e.get("host_control"))
+    e.ret()
+
+
+def _to_guest(e: RuntimeEmitter) -> None:
+    """The hart goes on behind a callback."""
+    if "mxcsr" in host_features():
+        _write_control(e, e.get("float_control"))
+    e.ret()
+
+
+def _float_context(e: RuntimeEmitter) -> None:
+    """What the state says about floating point: whether f registers may be written, and how the host rounds."""
+    dirty = float_dirty(e)
+    e.put("float_on", e.flag(dirty))
+    if "mxcsr" in host_features():
+        e.call_plain("collect_flags")
+        mode = e.get("frm")
+        hosts = e.ult(mode, LAST_OF_HOST + 1)
+        e.put("float_fast", e.flag(e.both(dirty, hosts)))
+        bits = e.and_(e.lshr(MXCSR_MODES, e.shl(e.and_(mode, LAST_OF_HOST), 1)), LAST_OF_HOST)
+        e.put("float_control", e.or_(MXCSR_CLEAN, e.shl(bits, MXCSR_MODE_SHIFT)))
+        e.call_plain("to_guest")
+    e.ret()
+
+
 FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("backing", ("i64",), "i64", _backing),
     *((f"load_physical_{size}", ("i64",), "i64", _load_physical(size)) for size in (1, 2, 4, 8)),
@@ -409,6 +482,11 @@ FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("has_break", ("i64",), "i64", _has_break),
     ("near_break", ("i64",), "i64", _near_break),
     ("single", (), "void", _single),
+    ("collect_flags", (), "void", _collect_flags),
+    ("enter_guest", (), "void", _enter_guest),
+    ("to_host", (), "void", _to_host),
+    ("to_guest", (), "void", _to_guest),
+    ("float_context", (), "void", _float_context),
 )
 """Name, parameter types behind the state pointer, result type, builder."""
 

@@ -17,8 +17,10 @@ from emulator.hart.fields import (
     ENVCFG_FIOM,
     M_INTERRUPTS,
     MASK64,
+    MSTATUS_FS,
     MSTATUS_MPP,
     MSTATUS_MXR,
+    MSTATUS_SD,
     MSTATUS_SXL64,
     MSTATUS_TVM,
     MSTATUS_UXL64,
@@ -33,6 +35,7 @@ from emulator.hart.fields import (
     Interrupt,
     Privilege,
 )
+from emulator.hart.floating import FLAGS, MODES, mark_dirty, require_float
 from emulator.hart.state import PMP_ENTRIES
 from emulator.hart.translation import ENVCFG_ADUE, ENVCFG_PBMTE, SATP_MODE, has
 from emulator.isa.extensions import ALWAYS, EXTENSION_BITS
@@ -97,7 +100,14 @@ def _merge(d: Domain, old: Value, new: Value, writable: Value) -> Value:
 
 
 def _read_mstatus(d: Domain) -> Value:
-    return d.or_(d.get("mstatus"), MSTATUS_UXL64 | MSTATUS_SXL64)
+    status = d.get("mstatus")
+    dirty = d.eq(d.and_(status, MSTATUS_FS), MSTATUS_FS)
+    return d.or_(status, d.select(dirty, MSTATUS_UXL64 | MSTATUS_SXL64 | MSTATUS_SD, MSTATUS_UXL64 | MSTATUS_SXL64))
+
+
+def _float_status(d: Domain) -> Value:
+    """The bits of FS where there are f registers."""
+    return d.select(has(d, "f"), MSTATUS_FS, 0)
 
 
 def _put_mstatus(d: Domain, value: Value) -> None:
@@ -112,11 +122,46 @@ def _put_mstatus(d: Domain, value: Value) -> None:
 def _write_mstatus(d: Domain, value: Value) -> None:
     reserved = d.eq(d.and_(value, MSTATUS_MPP), 2 << 11)
     writable = d.select(reserved, MSTATUS_WRITABLE & ~MSTATUS_MPP, MSTATUS_WRITABLE)
-    _put_mstatus(d, _merge(d, d.get("mstatus"), value, writable))
+    _put_mstatus(d, _merge(d, d.get("mstatus"), value, d.or_(writable, _float_status(d))))
 
 
 def _write_sstatus(d: Domain, value: Value) -> None:
-    _put_mstatus(d, _merge(d, d.get("mstatus"), value, SSTATUS_WRITABLE))
+    _put_mstatus(d, _merge(d, d.get("mstatus"), value, d.or_(SSTATUS_WRITABLE, _float_status(d))))
+
+
+# Floating point. A write makes FS dirty, also when nothing changes.
+
+
+def _read_flags(d: Domain) -> Value:
+    d.collect_flags()
+    return d.get("fflags")
+
+
+def _write_flags(d: Domain, value: Value) -> None:
+    d.collect_flags()
+    d.put("fflags", d.and_(value, FLAGS))
+    d.call(mark_dirty)
+
+
+def _write_mode(d: Domain, value: Value) -> None:
+    d.put("frm", d.and_(value, MODES))
+    d.call(mark_dirty)
+    d.attend()
+
+
+def _read_fcsr(d: Domain) -> Value:
+    return d.or_(_read_flags(d), d.shl(d.get("frm"), 5))
+
+
+def _write_fcsr(d: Domain, value: Value) -> None:
+    _write_flags(d, value)
+    _write_mode(d, d.lshr(value, 5))
+
+
+def _float_guard(d: Domain) -> None:
+    for _ in d.unless(has(d, "f")):
+        d.illegal()
+    d.call(require_float)
 
 
 # Interrupt pending and enable. `mip` holds what is pending; SEIP is what was written OR the PLIC's line.
@@ -279,6 +324,10 @@ MEDELEG: Final = 0xB3FF
 """Exceptions that may be delegated: all of part one's but the call from M-mode."""
 
 ROWS: Final = (
+    # Floating point.
+    Csr(0x001, "fflags", _read_flags, _write_flags, _float_guard),
+    Csr(0x002, "frm", lambda d: d.get("frm"), _write_mode, _float_guard),
+    Csr(0x003, "fcsr", _read_fcsr, _write_fcsr, _float_guard),
     # Unprivileged counters (Zicntr, Zihpm).
     Csr(0xC00, "cycle", _read_cycle, guard=_counter_guard(0), extension="zicntr"),
     Csr(0xC01, "time", _read_time, guard=_counter_guard(1), extension="zicntr"),

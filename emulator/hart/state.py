@@ -49,6 +49,9 @@ ARCHITECTURAL: Final = (
     Field("x", 33),  # x0 to x31, then the sink that instructions with rd = x0 write to
     Field("pc"),
     Field("priv"),
+    Field("f", 32),  # narrower numbers are NaN-boxed
+    Field("fflags"),  # while compiled code runs, without what the host's own flags hold
+    Field("frm"),
     *(
         Field(name)
         for name in (
@@ -73,6 +76,11 @@ RUNTIME: Final = (
     Field("budget0"),  # steps allowed to this slice
     Field("attention"),  # bits of `Attention`
     Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
+    Field("raised"),  # flags of the last floating-point operation that was carried out exactly
+    Field("float_on"),  # 1 where f registers may be written without telling anyone: they are dirty already
+    Field("float_fast"),  # 1 where besides the host rounds as `frm` says
+    Field("float_control"),  # the MXCSR that guest code runs with
+    Field("host_control"),  # the MXCSR that Python runs with
     Field("trap_cause"),
     Field("trap_tval"),
     Field("fault_cause"),  # what it is if nothing answers the access that is being made
@@ -108,7 +116,7 @@ SHARED: Final = tuple(
         "ram ram_size rom_base rom_size "  # host address of RAM; the boot ROM is backed right after RAM
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
-        "on_load on_store on_line on_trap on_decode "  # callbacks into Python (`emulator.engine.hooks`)
+        "on_load on_store on_line on_trap on_decode on_float "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count "  # tables of the debugger
         "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"

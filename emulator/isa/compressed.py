@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa import base, bitmanip, muldiv
+from emulator.isa import base, bitmanip, floating, muldiv
 from emulator.isa.rows import RowSet
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
 
 ROWS: Final = RowSet("zca")
+DOUBLE_ROWS: Final = RowSet("zca&d")
 
 ZCB: Final = RowSet("zcb")
 ZCB_ZBA: Final = RowSet("zcb&zba")
@@ -111,3 +112,14 @@ _unary("c.sext.h", "011", "sext.h", ZCB_ZBB)
 _unary("c.zext.w", "100", "add.uw", ZCB_ZBA, rs2=0)
 _unary("c.not", "101", "xori", ZCB, imm=-1)
 _short("c.mul", "100 1 11 ... 10 ... 01", "mul", "{rd},{rs2}", RD_HIGH, RS1_HIGH, RS2_LOW, rows=ZCB_ZMMUL)
+
+
+def _double(name: str, pattern: str, expands: str, syntax: str, *operands: str, **fixed: int) -> None:
+    row = next(row for row in floating.DOUBLE.rows if row.name == expands)
+    DOUBLE_ROWS.short(name, pattern, row, syntax, *operands, **fixed)
+
+
+_double("c.fld", "001 ... ... .. ... 00", "fld", "{fd},{imm}({rs1})", RD_LOW, RS1_HIGH, DOUBLE)
+_double("c.fsd", "101 ... ... .. ... 00", "fsd", "{fs2},{imm}({rs1})", RS2_LOW, RS1_HIGH, DOUBLE)
+_double("c.fldsp", "001 . ..... ..... 10", "fld", "{fd},{imm}({sp})", RD, "imm[5]@12[4:3|8:6]@6", rs1=SP)
+_double("c.fsdsp", "101 ...... ..... 10", "fsd", "{fs2},{imm}({sp})", RS2, "imm[5:3|8:6]@12", rs1=SP)

@@ -224,6 +224,14 @@ class Domain(Ops, Protocol):
         """Write RAM or a device; `fault_cause` with `trap_tval` where nothing answers or nothing can be written."""
         ...
 
+    def collect_flags(self) -> None:
+        """Have `fflags` complete: what the host's own arithmetic raised is moved there."""
+        ...
+
+    def float_exact(self, name: str, mode: Value, a: Value, b: Value, c: Value) -> Value:
+        """Carry out an operation of `emulator.engine.softfloat`; the flags that it raises are left in `raised`."""
+        ...
+
     def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
         """Tell whoever watches the machine that a trap is being taken."""
         ...
@@ -244,6 +252,21 @@ class Execution(Domain, Protocol):
     @property
     def rs2(self) -> Value:
         """Value of the second source register."""
+        ...
+
+    @property
+    def f1(self) -> Value:
+        """The first source f register."""
+        ...
+
+    @property
+    def f2(self) -> Value:
+        """The second source f register."""
+        ...
+
+    @property
+    def f3(self) -> Value:
+        """The third source f register."""
         ...
 
     @property
@@ -283,6 +306,25 @@ class Execution(Domain, Protocol):
 
     def write_rd(self, value: Value) -> None:
         """Write the destination register."""
+        ...
+
+    def write_fd(self, value: Value) -> None:
+        """Write the destination f register, which makes it dirty."""
+        ...
+
+    def begin_float(self, *, rounded: bool = False) -> None:
+        """Raise the exception where FS is off. Comes first; `rounded` announces `float_op`."""
+        ...
+
+    def float_op(self, name: str, *operands: Value) -> Value:
+        """An operation of `emulator.engine.softfloat` in the row's rounding mode; raises its flags.
+
+        Comes before any other effect of a row.
+        """
+        ...
+
+    def raise_flags(self, flags: Value) -> None:
+        """Add to `fflags`. Comes before any other effect of a row."""
         ...
 
     def branch(self, cond: Bool) -> None:

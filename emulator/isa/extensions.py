@@ -39,6 +39,8 @@ EXTENSIONS: Final = (
     Extension("i", default=True, about="base integer instructions"),
     Extension("m", default=True, needs=("i",), brings=("zmmul",), about="multiplication and division"),
     Extension("a", default=True, needs=("i",), brings=("zaamo", "zalrsc"), about="atomic instructions"),
+    Extension("f", default=True, needs=("zicsr",), about="single-precision floating point"),
+    Extension("d", default=True, needs=("f",), about="double-precision floating point"),
     Extension("c", default=True, needs=("i",), brings=("zca",), about="compressed instructions"),
     Extension("zic64b", default=True, acts=False, about="cache blocks are 64 bytes: what cbo.zero clears, aligned"),
     Extension("zicbom", default=True, needs=("zicsr",), about="cache-block management"),
@@ -91,7 +93,7 @@ EXTENSIONS: Final = (
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
-COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul")
+COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d")
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
 
 EXTENSION_BITS: Final = {

@@ -45,7 +45,7 @@ class Operand:
     """An operand's place in an encoding.
 
     Attributes:
-        role: `rd`, `rs1`, `rs2`, `imm` or `aqrl`.
+        role: `rd`, `rs1`, `rs2`, `rs3`, `imm`, `rm` or `aqrl`.
         slices: Where its bits lie.
         signed: Whether its highest bit is a sign.
         bias: Added after extraction: 8 for the three-bit registers of compressed formats.
@@ -134,6 +134,12 @@ def make_format(name: str, syntax: str, *operands: str) -> Format:
 RD: Final = "rd[4:0]@11"
 RS1: Final = "rs1[4:0]@19"
 RS2: Final = "rs2[4:0]@24"
+RS3: Final = "rs3[4:0]@31"
+RM: Final = "rm[2:0]@14"
+RM_SHIFT: Final = 12
+RESERVED_MODES: Final = (5, 6)
+"""Values of `rm` that make an encoding a reserved one."""
+
 IMM_I: Final = "+imm[11:0]@31"
 IMM_S: Final = "+imm[11:5]@31[4:0]@11"
 
@@ -156,12 +162,27 @@ LR: Final = make_format("R lr", "{rd},({rs1})", RD, RS1, "aqrl[1:0]@26")
 AMO_PAIR: Final = make_format("R amo pair", "{rd},{rs2},({rs1})", "rd[4:1]@11", RS1, "rs2[4:1]@24", "aqrl[1:0]@26")
 BLOCK: Final = make_format("I block", "({rs1})", RS1)
 PREFETCH: Final = make_format("S prefetch", "{imm}({rs1})", RS1, "+imm[11:5]@31")
+FLOAT_LOAD: Final = make_format("I float load", "{fd},{imm}({rs1})", RD, RS1, IMM_I)
+FLOAT_STORE: Final = make_format("S float", "{fs2},{imm}({rs1})", RS1, RS2, IMM_S)
+FLOAT_R: Final = make_format("R float", "{fd},{fs1},{fs2}{rm}", RD, RS1, RS2, RM)
+FLOAT_R4: Final = make_format("R4 float", "{fd},{fs1},{fs2},{fs3}{rm}", RD, RS1, RS2, RS3, RM)
+FLOAT_UNARY: Final = make_format("R float unary", "{fd},{fs1}{rm}", RD, RS1, RM)
+FLOAT_WIDEN: Final = make_format("R float widen", "{fd},{fs1}{rm_exact}", RD, RS1, RM)
+FLOAT_TO_X: Final = make_format("R float to x", "{rd},{fs1}{rm}", RD, RS1, RM)
+FLOAT_FROM_X: Final = make_format("R float from x", "{fd},{rs1}{rm}", RD, RS1, RM)
+FLOAT_EXACT_FROM_X: Final = make_format("R float exact from x", "{fd},{rs1}{rm_exact}", RD, RS1, RM)
+FLOAT_PICK: Final = make_format("R float pick", "{fd},{fs1},{fs2}", RD, RS1, RS2)
+FLOAT_COMPARE: Final = make_format("R float compare", "{rd},{fs1},{fs2}", RD, RS1, RS2)
+FLOAT_MOVE_TO_X: Final = make_format("R float move to x", "{rd},{fs1}", RD, RS1)
+FLOAT_MOVE_FROM_X: Final = make_format("R float move from x", "{fd},{rs1}", RD, RS1)
 RS1_RS2: Final = make_format("R no rd", "{rs1},{rs2}", RS1, RS2)
 BARE: Final = make_format("bare", "")
 
 FORMATS: Final = (
     *(R, I, JALR, LOAD, SHIFT, SHIFTW, UNARY, S, B, U, J),
     *(CSR, CSRI, FENCE, AMO, LR, AMO_PAIR, BLOCK, PREFETCH, RS1_RS2, BARE),
+    *(FLOAT_LOAD, FLOAT_STORE, FLOAT_R, FLOAT_R4, FLOAT_UNARY, FLOAT_WIDEN, FLOAT_TO_X, FLOAT_FROM_X),
+    *(FLOAT_EXACT_FROM_X, FLOAT_PICK, FLOAT_COMPARE, FLOAT_MOVE_TO_X, FLOAT_MOVE_FROM_X),
 )
 """The formats of 32-bit encodings."""
 
@@ -204,9 +225,16 @@ class Row:
         """Whether its immediate is a jump distance from the pc."""
         return "{target}" in self.target.format.syntax
 
+    @property
+    def rounds(self) -> bool:
+        """Whether it has a rounding mode, of which two values are reserved."""
+        return "{rm" in self.format.syntax
+
     def matches(self, word: int) -> bool:
         """Whether an encoding (2 or 4 bytes as an integer) is this row's."""
         if word & self.mask != self.match:
+            return False
+        if self.rounds and word >> RM_SHIFT & 7 in RESERVED_MODES:
             return False
         return all(not part.nonzero or part.extract(word) != part.bias for part in self.format.operands)
 

@@ -14,12 +14,14 @@ from emulator.isa import (
     carryless,
     compressed,
     conditional,
+    floating,
     hints,
     maybe,
     muldiv,
     reservation,
     system,
 )
+from emulator.isa.rows import RESERVED_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +34,7 @@ PARTS: Final = (
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
     *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES, maybe.ZIMOP, maybe.ZCMOP),
     *(compressed.ROWS, compressed.ZCB, compressed.ZCB_ZBA, compressed.ZCB_ZBB, compressed.ZCB_ZMMUL),
+    *(*floating.SETS, compressed.DOUBLE_ROWS),
 )
 """Every set of rows."""
 
@@ -50,6 +53,8 @@ class Instruction:
         rs2: Second source register number.
         imm: Immediate, signed.
         aqrl: Acquire and release bits of an atomic.
+        rs3: Third source register number of a fused multiplication.
+        rm: Rounding mode.
     """
 
     row: Row
@@ -58,6 +63,8 @@ class Instruction:
     rs2: int = 0
     imm: int = 0
     aqrl: int = 0
+    rs3: int = 0
+    rm: int = 0
 
 
 def instruction_length(parcel: int) -> int:
@@ -113,5 +120,7 @@ def encode(row: Row, values: Mapping[str, int]) -> int:
             if part.role in ("aqrl", "rd", "rs1") and f"{{{part.role}}}" not in row.format.syntax:
                 continue
             raise ValueError(f"{row.name} needs {part.role}")
+        if part.role == "rm" and values[role] in RESERVED_MODES:
+            raise ValueError(f"rm cannot be {values[role]}")
         word |= part.insert(values[role])
     return word

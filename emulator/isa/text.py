@@ -25,6 +25,17 @@ REGISTERS: Final = (
 )
 """ABI names of the integer registers."""
 
+FLOAT_REGISTERS: Final = (
+    "ft0 ft1 ft2 ft3 ft4 ft5 ft6 ft7 fs0 fs1 fa0 fa1 fa2 fa3 fa4 fa5 fa6 fa7 "
+    "fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11 ft8 ft9 ft10 ft11"
+).split()
+"""ABI names of the f registers."""
+
+ROUNDING_MODES: Final = {"rne": 0, "rtz": 1, "rdn": 2, "rup": 3, "rmm": 4, "dyn": 7}
+
+_FLOAT_NUMBERS: Final = {name: number for number, name in enumerate(FLOAT_REGISTERS)} | {
+    f"f{number}": number for number in range(32)
+}
 _REGISTER_NUMBERS: Final = {name: number for number, name in enumerate(REGISTERS)} | {
     f"x{number}": number for number in range(32)
 }
@@ -46,10 +57,28 @@ def _fence_set(bits: int) -> str:
     return "".join(letter for letter, bit in (("i", 8), ("o", 4), ("r", 2), ("w", 1)) if bits & bit) or "unknown"
 
 
+_MODE_NAMES: Final = {number: name for name, number in ROUNDING_MODES.items()}
+
+
+_UNSAID: Final = {"rm": ROUNDING_MODES["dyn"], "rm_exact": ROUNDING_MODES["rne"]}
+"""The rounding mode that each of the fields for one leaves out; a conversion that is always exact has RNE."""
+
+
+def _mode_text(mode: int, unsaid: int) -> str:
+    """A rounding mode behind the operands, but for the one that the format leaves out."""
+    return "" if mode == unsaid else f",{_MODE_NAMES[mode]}"
+
+
 _FIELDS: Final[dict[str, Callable[[Instruction, int], str]]] = {
     "rd": lambda i, _pc: _register(i.rd),
     "rs1": lambda i, _pc: _register(i.rs1),
     "rs2": lambda i, _pc: _register(i.rs2),
+    "fd": lambda i, _pc: FLOAT_REGISTERS[i.rd],
+    "fs1": lambda i, _pc: FLOAT_REGISTERS[i.rs1],
+    "fs2": lambda i, _pc: FLOAT_REGISTERS[i.rs2],
+    "fs3": lambda i, _pc: FLOAT_REGISTERS[i.rs3],
+    "rm": lambda i, _pc: _mode_text(i.rm, _UNSAID["rm"]),
+    "rm_exact": lambda i, _pc: _mode_text(i.rm, _UNSAID["rm_exact"]),
     "sp": lambda _i, _pc: "sp",
     "imm": lambda i, _pc: str(i.imm),
     "shamt": lambda i, _pc: hex(i.imm),
@@ -99,6 +128,12 @@ _PARSERS: Final[dict[str, tuple[str, Callable[[str], int]]]] = {
     "rd": ("rd", _REGISTER_NUMBERS.__getitem__),
     "rs1": ("rs1", _REGISTER_NUMBERS.__getitem__),
     "rs2": ("rs2", _REGISTER_NUMBERS.__getitem__),
+    "fd": ("rd", _FLOAT_NUMBERS.__getitem__),
+    "fs1": ("rs1", _FLOAT_NUMBERS.__getitem__),
+    "fs2": ("rs2", _FLOAT_NUMBERS.__getitem__),
+    "fs3": ("rs3", _FLOAT_NUMBERS.__getitem__),
+    "rm": ("rm", ROUNDING_MODES.__getitem__),
+    "rm_exact": ("rm", ROUNDING_MODES.__getitem__),
     "imm": ("imm", _number),
     "shamt": ("imm", _number),
     "upper": ("imm", _parse_upper),
@@ -112,6 +147,7 @@ _PARSERS: Final[dict[str, tuple[str, Callable[[str], int]]]] = {
 @cache
 def _syntax(row: Row) -> re.Pattern[str]:
     pattern = re.escape(row.format.syntax).replace(r"\{sp\}", "(?:sp|x2)")
+    pattern = re.sub(r"\\\{(rm\w*)\\\}", r"(?:,(?P<\1>\\w+))?", pattern)
     return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[\\w.,+-]+?)", pattern))
 
 
@@ -140,7 +176,7 @@ def assemble(line: str) -> int:
     try:
         for field, text in match.groupdict().items():
             role, parse = _PARSERS[field]
-            values[role] = parse(text)
+            values[role] = _UNSAID[field] if text is None else parse(text)
     except KeyError as error:
         raise ValueError(f"'{line}': there is no operand '{error.args[0]}'") from None
     return encode(row, values)

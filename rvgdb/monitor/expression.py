@@ -7,7 +7,7 @@ from typing import Final
 
 from emulator.errors import CsrRefused
 from rvgdb.monitor.command import MonitorError, Scene
-from rvgdb.target.registers import ABI_NAMES
+from rvgdb.target.registers import ABI_NAMES, FLOAT_NAMES
 
 _TERM: Final = re.compile(r"\s*([-+]?)\s*(\$[A-Za-z_]\w*|0[xX][0-9a-fA-F]+|[0-9]+)(?=[-+\s]|$)")
 
@@ -22,6 +22,8 @@ def _register(scene: Scene, name: str) -> int:
         return debug.read_x(hart, ABI_NAMES.index("fp" if name == "s0" else name))
     if name[0] == "x" and name[1:].isdigit() and int(name[1:]) < 32:
         return debug.read_x(hart, int(name[1:]))
+    if name in FLOAT_NAMES and debug.float_bits:
+        return debug.read_f(hart, FLOAT_NAMES.index(name))
     for info in debug.csrs():
         if info.name == name:
             try:

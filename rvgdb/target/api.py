@@ -55,6 +55,19 @@ class Debug(Protocol):
         """Set an integer register; x0 stays 0."""
         ...
 
+    @property
+    def float_bits(self) -> int:
+        """Width of the f registers; 0 where there are none."""
+        ...
+
+    def read_f(self, hart: int, index: int) -> int:
+        """Floating-point register as bits."""
+        ...
+
+    def write_f(self, hart: int, index: int, value: int) -> None:
+        """Set the bits of a floating-point register."""
+        ...
+
     def read_pc(self, hart: int) -> int:
         """Address of the next instruction."""
         ...

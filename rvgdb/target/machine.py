@@ -78,7 +78,9 @@ class MachineDocuments:
         if annex != "target.xml":
             return None
         if self._description is None:
-            self._description = target_description("riscv:rv64", target_features(self._debug.csrs()))
+            self._description = target_description(
+                "riscv:rv64", target_features(self._debug.csrs(), float_bits=self._debug.float_bits)
+            )
         return self._description
 
     def memory_map(self) -> bytes:

@@ -5,10 +5,13 @@ Several instructions are separated by `;` and run one after the other. Blank lin
 skipped. An instruction is in the assembler's syntax with jump distances as targets, or `.word 0x...`, `.half 0x...`.
 
 Before and after: `x5=`, `a0=` (registers), `mem[ADDRESS]:SIZE=` (RAM or device), `csr.NAME=`, `priv=`, `waiting=`.
+An f register is `f5=` or `fa0=`; its value may be a number that is exact in its format, `1.5s` (boxed) or `-0.0d`.
 Before only: `cpu=` (as `-cpu`), `pc=` (where the code is put).
 After only: `pc=` (an address, or `+8` from the first instruction), `trap=CAUSE` (taken to M-mode) or `strap=CAUSE` (to
 S-mode) with `tval=` (0 unless given). An exception's pc is the last instruction's, an
 interrupt's is what follows it.
+
+A line with a floating-point instruction begins with FS dirty, any other with FS off.
 
 What a line does not name must not have changed: registers, memory, CSRs, privilege; the pc goes on behind the last
 instruction. Of a trap the line need not name what every trap does.
@@ -17,6 +20,7 @@ instruction. Of a trap the line need not name what every trap does.
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,10 +29,12 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine.layout import RAM_BASE
 from emulator.engine.reference import ReferenceExecution
 from emulator.hart import csrs
+from emulator.hart.fields import MSTATUS_FS
 from emulator.hart.state import MASK64
+from emulator.isa import floating
 from emulator.isa.extensions import parse_cpu
-from emulator.isa.table import instruction_length
-from emulator.isa.text import REGISTERS, assemble
+from emulator.isa.table import decode, instruction_length
+from emulator.isa.text import FLOAT_REGISTERS, REGISTERS, assemble
 from tests.helpers.rig import RAM_SIZE, Rig
 
 if TYPE_CHECKING:
@@ -43,13 +49,23 @@ S_HANDLER: Final = 0x8000_9000
 COUNTERS: Final = frozenset({"cycle", "time", "instret", "mcycle", "minstret"})
 """CSRs that advance by themselves."""
 
-VIEWS: Final = (("mstatus", "sstatus"), ("mie", "sie"), ("mip", "sip"), ("mideleg", "sie"), ("mideleg", "sip"))
+VIEWS: Final = (
+    ("fflags", "fcsr"),
+    ("frm", "fcsr"),
+    ("mstatus", "sstatus"),
+    ("mie", "sie"),
+    ("mip", "sip"),
+    ("mideleg", "sie"),
+    ("mideleg", "sip"),
+)
 """A CSR, and another one that shows a part of it or depends on it: naming either is enough."""
 
 OUTCOMES: Final = frozenset({"trap", "strap", "tval"})
 
 _PLACE = re.compile(r"mem\[(?P<address>\w+)\]:(?P<size>[1248])")
 _NUMBERS: Final = {name: number for number, name in enumerate(REGISTERS)} | {f"x{n}": n for n in range(32)}
+_FLOAT_NUMBERS: Final = {name: number for number, name in enumerate(FLOAT_REGISTERS)} | {f"f{n}": n for n in range(32)}
+_FLOAT = re.compile(r"(?P<number>-?\d+\.\d+(e[-+]?\d+)?)(?P<format>[sd])")
 
 
 class CaseError(ValueError):
@@ -83,6 +99,15 @@ def _assignments(text: str) -> dict[str, str]:
             raise CaseError(f"'{token}' is not a new assignment")
         values[name] = value
     return values
+
+
+def _value(text: str) -> int:
+    """A number of a line, as 64 bits."""
+    if match := _FLOAT.fullmatch(text):
+        single = match["format"] == "s"
+        packed = struct.pack("<f4s" if single else "<d0s", float(match["number"]), b"\xff" * 4 * single)
+        return int.from_bytes(packed, "little")
+    return int(text, 0) & MASK64
 
 
 def _encoding(text: str) -> int:
@@ -162,6 +187,10 @@ class Bench:
         hart = self.rig.hart
         for number in range(1, 32):  # not zero, so that an unwanted write shows
             hart.put("x", 0x0123_4567_89AB_CD00 + number, number)
+        for number in range(32):
+            hart.put("f", 0xFFFF_FFFF_4242_0000 + number, number)
+        if any(_is_float(word) for word in case.code):
+            hart.put("mstatus", MSTATUS_FS)
         hart.put("pc", CODE)
         hart.put("pmpcfg", 0x1F)
         hart.put("pmpaddr", (1 << 54) - 1)
@@ -170,13 +199,15 @@ class Bench:
         for name, text in case.before.items():
             if _PLACE.fullmatch(name) or name == "cpu":
                 continue
-            value = int(text, 0) & MASK64
+            value = _value(text)
             if name.startswith("csr."):
                 write = csrs.BY_NAME[name.removeprefix("csr.")].write
                 assert write is not None
                 write(self._domain, value)
             elif name in _NUMBERS:
                 hart.put("x", value, _NUMBERS[name])
+            elif name in _FLOAT_NUMBERS:
+                hart.put("f", value, _FLOAT_NUMBERS[name])
             else:
                 hart.put(name, value)
         hart.put("attention", 0)
@@ -185,6 +216,7 @@ class Bench:
         """What there is now."""
         hart = self.rig.hart
         values = {f"x{number}": hart.get("x", number) for number in range(32)}
+        values |= {f"f{number}": hart.get("f", number) for number in range(32)}
         values |= {name: hart.get(name) for name in ("pc", "priv", "waiting")}
         values |= {f"csr.{row.name}": row.read(self._domain) for row in csrs.ROWS if row.name not in COUNTERS}
         return Snapshot(values, self.rig.read(RAM_BASE, RAM_SIZE))
@@ -204,6 +236,18 @@ class Bench:
             self.rig.store(0, address, size, value)
             return
         self.rig.write(address, (value & (1 << 8 * size) - 1).to_bytes(size, "little"))
+
+
+def _is_float(word: int) -> bool:
+    found = decode(word)
+    return found is not None and any(found.row.target in rows.rows for rows in floating.SETS)
+
+
+def _canonical(name: str) -> str:
+    """A register by its number."""
+    if name in _NUMBERS:
+        return f"x{_NUMBERS[name]}"
+    return f"f{_FLOAT_NUMBERS[name]}" if name in _FLOAT_NUMBERS else name
 
 
 def expected(case: Case, before: Snapshot) -> Snapshot:
@@ -228,8 +272,8 @@ def expected(case: Case, before: Snapshot) -> Snapshot:
             continue
         if name.removeprefix("csr.") in COUNTERS:
             continue
-        value = (start if name == "pc" and text[0] in "+-" else 0) + int(text, 0)
-        values[f"x{_NUMBERS[name]}" if name in _NUMBERS else name] = value & MASK64
+        value = (start if name == "pc" and text[0] in "+-" else 0) + _value(text)
+        values[_canonical(name)] = value & MASK64
     return Snapshot(values, bytes(ram))
 
 
@@ -264,7 +308,7 @@ def differences(bench: Bench, case: Case, before: Snapshot) -> list[str]:
     wanted, found = expected(case, before), bench.snapshot()
     skipped = _unwatched(case) - case.after.keys()
     values = {name: (found.values[name], value) for name, value in wanted.values.items() if name not in skipped}
-    for name in case.after.keys() - OUTCOMES - values.keys() - _NUMBERS.keys():
+    for name in case.after.keys() - OUTCOMES - values.keys() - _NUMBERS.keys() - _FLOAT_NUMBERS.keys():
         values[name] = bench.read(name), int(case.after[name], 0) & MASK64
     lines = [f"{name}: {one:#x}, not {other:#x}" for name, (one, other) in values.items() if one != other]
     if found.ram != wanted.ram:

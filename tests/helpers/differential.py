@@ -10,6 +10,7 @@ from emulator.engine.layout import RAM_BASE
 from emulator.engine.reference import ReferenceEngine, ReferenceExecution
 from emulator.hart import csrs
 from emulator.hart.fields import PMP_R, PMP_W, PMP_X, Privilege
+from emulator.hart.floatformats import FORMATS, FloatFormat
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.state import ARCHITECTURAL, HART_OFFSETS, WORD, StopCode
 from emulator.isa.extensions import EXTENSIONS, CpuConfig
@@ -209,6 +210,8 @@ class Comparison:
             paired = part.slices[0].target == 1
             choices = SHORT_DESTINATIONS if part.bias else PAIR_DESTINATIONS if paired else DESTINATIONS
             return pick.choice(choices[part.nonzero :])
+        if part.role == "rm":  # mostly the modes that programs use, for which there are short ways
+            return pick.choice((7, 7, 7, 7, 7, 7, 7, 1, 1, 0, 2, 3, 4))
         if part.role == "rs1" and "({rs1})" in row.format.syntax and pick.random() < 0.9:
             return pick.choice(SHORT_BASES if part.bias else BASES)
         return None
@@ -221,6 +224,21 @@ class Comparison:
         if kind < 0.7:
             return pick.getrandbits(64)
         return pick.getrandbits(pick.randrange(1, 64))
+
+    def _float(self, form: FloatFormat) -> int:
+        """An f register that holds a number of a format, rarely without being boxed."""
+        pick = self.random
+        kind = pick.random()
+        if kind < 0.3:
+            edges = (0, 1, 1 << form.fraction, form.infinity - 1, form.infinity, form.nan, form.infinity + 1)
+            bits = pick.choice((*edges, (1 << form.fraction) - 1, form.bias << form.fraction))
+            bits |= pick.getrandbits(1) * form.sign
+        elif kind < 0.8:  # near one, so that sums and differences round in all ways
+            exponent = form.bias + pick.randrange(-70, 71)
+            bits = pick.getrandbits(1) * form.sign | exponent << form.fraction | pick.getrandbits(form.fraction)
+        else:
+            bits = pick.getrandbits(form.width)
+        return bits if pick.random() < 0.03 else form.box(bits)
 
     def _address(self) -> int:
         pick = self.random
@@ -237,11 +255,14 @@ class Comparison:
         """Random values of the fields that are one word each."""
         pick = self.random
         status = pick.getrandbits(64) & 0x7E19AA if pick.random() < 0.5 else 0
+        status |= pick.choice((0, 1, 2, 3, 3, 3, 3, 3)) << 13  # FS
         if status >> 11 & 3 == 2:  # a value that MPP never holds
             status ^= 1 << 11
         return {
             "priv": pick.choice((3, 3, 3, 1, 0)),
             "mstatus": status,
+            "fflags": pick.getrandbits(5) if pick.random() < 0.5 else 0,
+            "frm": pick.choice((0, 0, 0, 0, 1, 2, 3, 3, 4, 5)),
             "mie": pick.getrandbits(12) & 0xAAA if pick.random() < 0.2 else 0,
             "mip": pick.getrandbits(12) & 0xAAA,
             "mideleg": pick.getrandbits(12) & 0x222,
@@ -276,6 +297,9 @@ class Comparison:
             state[_INDEX[name]] = value
         for number in range(1, 32):
             state[_INDEX["x"] + number] = self._address() if number in BASES else self._value()
+        usual = pick.choice(FORMATS)
+        for number in range(32):
+            state[_INDEX["f"] + number] = self._float(usual if pick.random() < 0.9 else pick.choice(FORMATS))
         if pick.random() < 0.5:  # jumps through registers that lead somewhere
             state[_INDEX["x"] + pick.randrange(1, 32)] = CODE + 2 * pick.randrange(CODE_SIZE // 2)
         chance = pick.random()

@@ -71,6 +71,8 @@ def _payload_differs(word: int, payload: int) -> bool:
         "rd": (payload & 0xFF, found.rd or SINK),
         "rs1": (payload >> 8 & 0xFF, found.rs1),
         "rs2": (payload >> 16 & 0xFF, found.rs2),
+        "rs3": (payload >> 24 & 31, found.rs3),
+        "rm": (payload >> 29 & 7, found.rm),
         "imm": (payload >> 32, found.imm & 0xFFFF_FFFF),
     }
     return any(one != other for role, (one, other) in wanted.items() if role in roles)
@@ -133,6 +135,7 @@ EVERYTHING: Final = "rv64," + ",".join(f"{extension.name}=on" for extension in E
         *("rv64,zba=off,zbc=off", "rv64,zbb=off", "rv64,zbb=off,zbkb=on", "rv64,zbs=off,zbb=off,zicboz=off"),
         *("rv64,zicbom=off,zicbop=off,zihintpause=off", "rv64,m=off,zmmul=on,a=off,zaamo=on,zawrs=off"),
         *("rv64,zcb=on,zba=off,zbb=off,m=off", "rv64,zacas=on", "rv64,zabha=on", EVERYTHING),
+        *("rv64,d=off", "rv64,f=off,d=off"),
     ],
 )
 def test_missing_extensions_are_illegal(cpu: str) -> None:

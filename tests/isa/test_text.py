@@ -51,6 +51,25 @@ EXCEPTIONS: Final = (
     Divergence(0xFFFFFFFF, 0x00200073, "URET: the N extension was withdrawn (volume II, 3.3.2 has MRET and SRET only)"),
     Divergence(0xFFFFFFFF, 0x20200073, "HRET: hypervisor mode of privileged 1.9; now reserved (volume II, 3.3.2)"),
     Divergence(0xFFF07FFF, 0x10400073, "SFENCE.VM of privileged 1.9, replaced by SFENCE.VMA (volume II, 12.2.1)"),
+    *(
+        Divergence(
+            0x7000 | mask,
+            mode << 12 | opcode,
+            f"rm = {mode} of opcode {opcode:#x}: reserved (volume I, 20.2); binutils calls it unknown",
+        )
+        for mode in (5, 6)
+        for mask, opcode in ((0x7F, 0x53), (0x73, 0x43))
+    ),
+    *(
+        Divergence(
+            0xFFF0707F,
+            row | mode << 12,
+            f"{name} with rm = {mode}: a mode like any other (volume I, 20.7, 21.5); binutils takes 0 only",
+            legal=True,
+        )
+        for name, row in (("FCVT.D.W", 0xD2000053), ("FCVT.D.WU", 0xD2100053), ("FCVT.D.S", 0x42000053))
+        for mode in (1, 2, 3, 4, 7)
+    ),
     Divergence(0xFFFFFFFF, 0x7B200073, "DRET: debug mode, which this hart does not have (volume II, 2)"),
 )
 """Everything about which the two do not agree."""
@@ -192,7 +211,7 @@ def _canonical(word: int) -> int:
     """The word with the ignored fields of the fences as the assembler sets them."""
     found = decode(word)
     assert found is not None
-    if _exception(word) is None:
+    if _exception(word) is None or found.row.rounds:
         return word
     tso = found.imm == 0x833
     values = {"imm": found.imm if tso else found.imm & 0xFF}

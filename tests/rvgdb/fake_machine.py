@@ -38,6 +38,7 @@ class FakeHart:
     x: list[int] = field(default_factory=lambda: [0] * 32)
     pc: int = BASE
     priv: int = 3
+    f: list[int] = field(default_factory=lambda: [0] * 32)
     csrs: dict[int, int] = field(default_factory=dict)
 
 
@@ -50,6 +51,7 @@ class FakeDebug:
         self.breakpoints: set[int] = set()
         self.watchpoints: set[tuple[WatchKind, int, int]] = set()
         self.masked = False
+        self.float_bits = 0
         self.physical_reads = 0
 
     def read_x(self, hart: int, index: int) -> int:
@@ -60,6 +62,14 @@ class FakeDebug:
         """Set a register."""
         if index:
             self.harts[hart].x[index] = value
+
+    def read_f(self, hart: int, index: int) -> int:
+        """A floating-point register."""
+        return self.harts[hart].f[index]
+
+    def write_f(self, hart: int, index: int, value: int) -> None:
+        """Set a floating-point register."""
+        self.harts[hart].f[index] = value
 
     def read_pc(self, hart: int) -> int:
         """The pc."""

@@ -1,0 +1,72 @@
+"""Rules of the hart about floating point: who may use it, how it rounds, what it leaves in `fflags` and `mstatus.FS`.
+
+Manual volume I, chapter 20; volume II, "Extension Context Status in mstatus Register".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from emulator.hart.fields import MSTATUS_FS
+from emulator.isa.domain import routine
+
+if TYPE_CHECKING:
+    from emulator.isa.domain import Bool, Domain, Value
+
+FLAGS: Final = 0x1F
+INVALID: Final = 0x10
+MODES: Final = 7
+
+DYNAMIC: Final = 7
+"""In the `rm` field: round as `frm` says."""
+
+LAST_MODE: Final = 4
+"""RMM; the values above it are reserved."""
+
+LAST_OF_HOST: Final = 3
+"""RUP: the modes up to it are those of the host."""
+
+
+def float_dirty(d: Domain) -> Bool:
+    """Whether FS already says that f registers and `fcsr` were written."""
+    return d.eq(d.and_(d.get("mstatus"), MSTATUS_FS), MSTATUS_FS)
+
+
+@routine(params=0, traps=True)
+def require_float(d: Domain) -> None:
+    """Raise the exception of a floating-point instruction where FS is off."""
+    for _ in d.when(d.eq(d.and_(d.get("mstatus"), MSTATUS_FS), 0)):
+        d.illegal()
+
+
+@routine(params=0)
+def mark_dirty(d: Domain) -> None:
+    """An f register or `fcsr` is written."""
+    for _ in d.unless(float_dirty(d)):
+        d.put("mstatus", d.or_(d.get("mstatus"), MSTATUS_FS))
+        d.attend()
+
+
+@routine(params=1, traps=True)
+def rounding_mode(d: Domain, field: Value) -> None:
+    """Return the mode that an instruction with this `rm` field rounds in; a reserved one is illegal."""
+    mode = d.select(d.eq(field, DYNAMIC), d.get("frm"), field)
+    for _ in d.unless(d.ult(mode, LAST_MODE + 1)):
+        d.illegal()
+    d.ret(mode)
+
+
+@routine(params=1)
+def accrue(d: Domain, flags: Value) -> None:
+    """Raise flags; that is a write of `fcsr` if there are any."""
+    for _ in d.when(d.ne(flags, 0)):
+        d.put("fflags", d.or_(d.get("fflags"), flags))
+        d.call(mark_dirty)
+
+
+def exact(d: Domain, name: str, field: Value, operands: tuple[Value, ...]) -> Value:
+    """The result of an operation carried out by the book, its rounding mode resolved and its flags raised."""
+    mode = d.call(rounding_mode, field)
+    value = d.float_exact(name, mode, *operands, *[0] * (3 - len(operands)))
+    d.call(accrue, d.get("raised"))
+    return value
