@@ -13,7 +13,7 @@ from tests.helpers.guests import DEMO, SMODE, Guest
 
 pytestmark = pytest.mark.skipif(find_gdb() is None or find_qemu() is None, reason="needs GDB and QEMU")
 
-ALIKE = Emulator(QEMU.name, partial(open_qemu, "-cpu", "rv64,h=off,f=off,d=off"), QEMU.settings)
+ALIKE = Emulator(QEMU.name, partial(open_qemu, "-cpu", "rv64,h=off"), QEMU.settings)
 """QEMU with the extensions that rvgdb has."""
 
 CSRS = (
