@@ -21,7 +21,7 @@ async def machine() -> AsyncIterator[EmulatorProcess]:
 async def debug(machine: EmulatorProcess) -> None:
     """A short session of a real GDB, from a fresh start of the machine to the guest's end."""
     if find_gdb() is None:
-        pytest.skip("needs a GDB that knows RISC-V, for example Debian's package gdb-multiarch")
+        pytest.fail("needs a GDB that knows RISC-V, for example Debian's package gdb-multiarch")
     async with open_gdb(elf=DEMO.elf.path) as gdb:
         await gdb.connect(machine.address)
         await gdb.monitor("system_reset")
@@ -54,7 +54,7 @@ async def test_all_faults_in_one_run(machine: EmulatorProcess) -> None:
 async def test_second_gdb_learns_why(machine: EmulatorProcess) -> None:
     """A real GDB that comes second gets an error, and the first one goes on debugging."""
     if find_gdb() is None:
-        pytest.skip("needs a GDB that knows RISC-V, for example Debian's package gdb-multiarch")
+        pytest.fail("needs a GDB that knows RISC-V, for example Debian's package gdb-multiarch")
     async with open_gdb(elf=DEMO.elf.path) as first, open_gdb(elf=DEMO.elf.path) as second:
         await first.connect(machine.address)
         with pytest.raises(CommandFailed):

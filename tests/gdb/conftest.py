@@ -44,7 +44,7 @@ class Session:
 async def attached(emulator: Emulator, guest: Guest, *options: str) -> AsyncIterator[Session]:
     """A session with further emulator options."""
     if guest is SMODE and not OPENSBI.exists():
-        pytest.skip("needs Debian's package opensbi")
+        pytest.fail("needs Debian's package opensbi")
     async with (
         emulator.open(*guest.options, *options) as machine,
         open_gdb(elf=guest.elf.path, settings=emulator.settings) as gdb,
@@ -57,11 +57,11 @@ async def attached(emulator: Emulator, guest: Guest, *options: str) -> AsyncIter
 def emulator(request: pytest.FixtureRequest) -> Emulator:
     """The emulator that `--emulator` names."""
     if find_gdb() is None:
-        pytest.skip("needs a GDB that knows RISC-V, for example Debian's package gdb-multiarch")
+        pytest.fail("needs a GDB that knows RISC-V, for example Debian's package gdb-multiarch")
     if request.config.getoption("--emulator") == "rvgdb":
         return RVGDB
     if find_qemu() is None:
-        pytest.skip("there is no QEMU to compare with")
+        pytest.fail("there is no QEMU to compare with")
     return QEMU
 
 

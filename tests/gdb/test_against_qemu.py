@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import pytest
-
-from rvgdb.sessions import find_gdb, find_qemu, open_qemu
+from rvgdb.sessions import open_qemu
 from rvgdb.sessions.inspecting import GENERAL
 from tests.gdb.conftest import QEMU, RVGDB, Emulator, Session, attached
 from tests.helpers.guests import DEMO, SMODE, Guest
-
-pytestmark = pytest.mark.skipif(find_gdb() is None or find_qemu() is None, reason="needs GDB and QEMU")
 
 ALIKE = Emulator(QEMU.name, partial(open_qemu, "-cpu", "rv64,h=off"), QEMU.settings)
 """QEMU with the extensions that rvgdb has."""

@@ -10,15 +10,11 @@ from rvgdb.sessions import (
     DebuggerGone,
     Gdb,
     SessionTimeout,
-    find_gdb,
     open_gdb,
 )
 from tests.helpers.guests import DEMO
 
-needs_gdb = pytest.mark.skipif(find_gdb() is None, reason="needs a GDB that knows RISC-V")
 
-
-@needs_gdb
 async def test_verbs_that_need_no_target() -> None:
     """Expressions and symbols work on the ELF alone."""
     async with open_gdb(elf=DEMO.elf.path) as gdb:
@@ -28,7 +24,6 @@ async def test_verbs_that_need_no_target() -> None:
         assert "measure" in await gdb.console("info functions measure")
 
 
-@needs_gdb
 async def test_failed_command_quotes_gdb() -> None:
     """The error is GDB's own text, and the transcript shows the command."""
     async with open_gdb() as gdb:
@@ -37,7 +32,6 @@ async def test_failed_command_quotes_gdb() -> None:
     assert "-data-evaluate-expression" in caught.value.transcript
 
 
-@needs_gdb
 async def test_stop_that_does_not_come() -> None:
     """A wait ends at its limit with an error that says what was awaited and shows the conversation."""
     async with open_gdb() as gdb:
@@ -47,7 +41,6 @@ async def test_stop_that_does_not_come() -> None:
     assert "a sign" in caught.value.transcript
 
 
-@needs_gdb
 async def test_late_answer_is_not_the_next_one() -> None:
     """The answer to a command whose time was up is not taken for that of the next command."""
     async with open_gdb() as gdb:
@@ -56,7 +49,6 @@ async def test_late_answer_is_not_the_next_one() -> None:
         assert await gdb.evaluate("1 + 1") == "2"
 
 
-@needs_gdb
 async def test_gdb_that_dies() -> None:
     """Whoever waits for a GDB that was killed learns that it is gone."""
     async with open_gdb() as gdb:
@@ -80,7 +72,6 @@ async def test_no_such_gdb() -> None:
             pass
 
 
-@needs_gdb
 async def test_errors_leave_the_block_as_they_are() -> None:
     """What a script raises inside the block is not wrapped in a group."""
     with pytest.raises(KeyError):
@@ -88,7 +79,6 @@ async def test_errors_leave_the_block_as_they_are() -> None:
             raise KeyError
 
 
-@needs_gdb
 async def test_nobody_listens() -> None:
     """Connecting to an address where nobody listens is GDB's error."""
     async with open_gdb(settings=["tcp auto-retry off"]) as gdb:
