@@ -251,9 +251,9 @@ class RowEmitter(HandlerEmitter):
         self._enter_slow()
         return super().call_csr(kind, number, *args)
 
-    def trap(self, cause: Value, tval: Value = 0) -> None:
+    def trap(self, cause: Value, tval: Value = 0, *, gva: Value = 0, tval2: Value = 0, tinst: Value = 0) -> None:
         self._enter_slow()
-        super().trap(cause, tval)
+        super().trap(cause, tval, gva=gva, tval2=tval2, tinst=tinst)
 
     def illegal(self) -> None:
         self.spill()

@@ -346,10 +346,13 @@ class Emitter:
         """Leave the function: `pending` tells why."""
         raise AssertionError("a subclass says how")
 
-    def trap(self, cause: Value, tval: Value = 0) -> None:
+    def trap(self, cause: Value, tval: Value = 0, *, gva: Value = 0, tval2: Value = 0, tinst: Value = 0) -> None:
         """Raise a synchronous exception."""
         self.put("trap_cause", cause)
         self.put("trap_tval", tval)
+        self.put("trap_gva", gva)
+        self.put("trap_tval2", tval2)
+        self.put("trap_tinst", tinst)
         self.put("pending", Pending.TRAP)
         self.give_up()
 

@@ -136,8 +136,10 @@ class ReferenceDomain(IntOps):
         """Return from the routine."""
         raise _Returned(value)
 
-    def trap(self, cause: int, tval: int = 0) -> None:
+    def trap(self, cause: int, tval: int = 0, *, gva: int = 0, tval2: int = 0, tinst: int = 0) -> None:
         """Raise a synchronous exception."""
+        for name, value in (("trap_gva", gva), ("trap_tval2", tval2), ("trap_tinst", tinst)):
+            self.put(name, value)
         raise Trapped(cause, tval)
 
     def illegal(self) -> None:

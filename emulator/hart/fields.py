@@ -29,21 +29,34 @@ class Cause(IntEnum):
     STORE_ACCESS = 7
     ECALL_U = 8
     ECALL_S = 9
+    ECALL_VS = 10
     ECALL_M = 11
     FETCH_PAGE = 12
     LOAD_PAGE = 13
     STORE_PAGE = 15
+    DOUBLE_TRAP = 16
+    SOFTWARE_CHECK = 18
+    HARDWARE_ERROR = 19
+    FETCH_GUEST_PAGE = 20
+    LOAD_GUEST_PAGE = 21
+    VIRTUAL_INSTRUCTION = 22
+    STORE_GUEST_PAGE = 23
 
 
 class Interrupt(IntEnum):
     """Interrupt codes, the bit numbers of `mip` and `mie`."""
 
     SSI = 1
+    VSSI = 2
     MSI = 3
     STI = 5
+    VSTI = 6
     MTI = 7
     SEI = 9
+    VSEI = 10
     MEI = 11
+    SGEI = 12
+    LCOFI = 13
 
 
 INTERRUPT_BIT: Final = 1 << 63

@@ -16,6 +16,9 @@ MASK64: Final = (1 << 64) - 1
 PMP_ENTRIES: Final = 16
 """As many as QEMU's `rv64` had; the manual allows 0, 16 or 64."""
 
+STATEENS: Final = 4
+"""Registers of each of `mstateen0-3`, `hstateen0-3` and `sstateen0-3`."""
+
 PRIVILEGES: Final = 4
 """U 0, S 1, (reserved 2), M 3."""
 
@@ -49,6 +52,7 @@ ARCHITECTURAL: Final = (
     Field("x", 33),  # x0 to x31, then the sink that instructions with rd = x0 write to
     Field("pc"),
     Field("priv"),
+    Field("virt"),  # V: 1 in VS- and VU-mode
     Field("f", 32),  # narrower numbers are NaN-boxed
     Field("fflags"),  # while compiled code runs, without what the host's own flags hold
     Field("frm"),
@@ -56,9 +60,15 @@ ARCHITECTURAL: Final = (
         Field(name)
         for name in (
             "mstatus misa medeleg mideleg mie mip seip_line seip_written mtvec mcounteren mscratch mepc mcause mtval "
-            "menvcfg stvec scounteren senvcfg sscratch sepc scause stval satp mhartid"
+            "menvcfg stvec scounteren senvcfg sscratch sepc scause stval satp mhartid "
+            "mseccfg mtval2 mtinst stimecmp "
+            "hstatus hedeleg hideleg hvip htimedelta hcounteren hgeie henvcfg htval htinst hgatp "
+            "vsstatus vstvec vsscratch vsepc vscause vstval vsatp vstimecmp"
         ).split()
     ),
+    Field("mstateen", STATEENS),
+    Field("hstateen", STATEENS),
+    Field("sstateen", STATEENS),
     Field("pmpcfg", PMP_ENTRIES),  # one entry a word
     Field("pmpaddr", PMP_ENTRIES),
     Field("mcycle_offset"),  # mcycle minus the step count
@@ -83,6 +93,9 @@ RUNTIME: Final = (
     Field("host_control"),  # the MXCSR that Python runs with
     Field("trap_cause"),
     Field("trap_tval"),
+    Field("trap_gva"),  # 1 where `trap_tval` is a guest virtual address
+    Field("trap_tval2"),  # what goes to mtval2 or htval: a guest-physical address, shifted right by 2
+    Field("trap_tinst"),  # what goes to mtinst or htinst
     Field("fault_cause"),  # what it is if nothing answers the access that is being made
     Field("stop"),  # a value of `StopCode`
     Field("stop_detail", 4),

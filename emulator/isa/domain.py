@@ -184,8 +184,11 @@ class Domain(Ops, Protocol):
         """Return from the routine."""
         ...
 
-    def trap(self, cause: Value, tval: Value = 0) -> None:
-        """Raise a synchronous exception: nothing after it happens."""
+    def trap(self, cause: Value, tval: Value = 0, *, gva: Value = 0, tval2: Value = 0, tinst: Value = 0) -> None:
+        """Raise a synchronous exception: nothing after it happens.
+
+        `gva` is 1 where `tval` is a guest virtual address; `tval2` and `tinst` go to mtval2 or htval, mtinst or htinst.
+        """
         ...
 
     def illegal(self) -> None:

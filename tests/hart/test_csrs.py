@@ -58,7 +58,7 @@ LEGAL = {
     "sepc": lambda value: value & 1 == 0,
     "mcounteren": lambda value: value >> 32 == 0,
     "scounteren": lambda value: value >> 32 == 0,
-    "menvcfg": lambda value: value & ~0xF1 == 0 and value & 0x30 != 0x20,
+    "menvcfg": lambda value: value & ~(0xF1 | 1 << 61) == 0 and value & 0x30 != 0x20,
     "senvcfg": lambda value: value & ~0xF1 == 0 and value & 0x30 != 0x20,
     "satp": lambda value: value == 0,
     "pmpcfg0": legal_pmpcfg,

@@ -266,7 +266,7 @@ class Comparison:
             "mie": pick.getrandbits(12) & 0xAAA if pick.random() < 0.2 else 0,
             "mip": pick.getrandbits(12) & 0xAAA,
             "mideleg": pick.getrandbits(12) & 0x222,
-            "medeleg": pick.getrandbits(16) & csrs.MEDELEG,
+            "medeleg": pick.getrandbits(16) & csrs.trapping.MEDELEG,
             "mtvec": HANDLER | pick.getrandbits(1),
             "stvec": HANDLER + 64,
             "mepc": CODE + 2 * pick.randrange(CODE_SIZE // 2),
