@@ -45,9 +45,23 @@ def _demo(words: Sequence[str]) -> int:
     return int(demo(list(words)) or 0)
 
 
+def _script(words: Sequence[str]) -> int:
+    from rvgdb.scripting import script
+
+    return script(words)
+
+
+def _test(words: Sequence[str]) -> int:
+    from rvgdb.testing import test
+
+    return test(words)
+
+
 SUBCOMMANDS: Final = (
     Subcommand("run", "run a guest; options are QEMU's ('rvgdb run -h' lists them)", _run),
     Subcommand("demo", "run the built-in guest and show a debug session of it", _demo),
+    Subcommand("script", "run a session from a .gdb or .py file against a fresh machine", _script),
+    Subcommand("test", "run many scripted sessions in parallel, through pytest", _test),
 )
 
 

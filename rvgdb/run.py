@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -69,10 +70,24 @@ def _regions(machine: Machine) -> tuple[tuple[str, Region], ...]:
 
 
 class Assembly:
-    """The parts of one run."""
+    """The parts of one run.
 
-    def __init__(self, settings: RunSettings, machine: Machine, transmitter: Transmitter) -> None:
+    Args:
+        settings: What was asked for.
+        machine: The machine.
+        transmitter: Takes what the guest writes to its console.
+        report: Prints a line for the user.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        machine: Machine,
+        transmitter: Transmitter,
+        report: Callable[[str], None] = report,
+    ) -> None:
         self._settings = settings
+        self._report = report
         self._transmitter = transmitter
         self._log = open_log(settings.log_file) if settings.log_items else None
         shared = isinstance(settings.serial, Stdio) and settings.serial.monitor
@@ -81,7 +96,7 @@ class Assembly:
         self._runner = Runner(
             self._watched(machine),
             stops_at=self._target.breakpoints.stops_at,
-            report=report,
+            report=self._report,
             after_slice=self._flush,
             pacer=Pacer(machine.clock) if machine.config.icount.sleep else None,
             no_reboot=settings.no_reboot,
@@ -90,24 +105,36 @@ class Assembly:
         self._scene = Scene(self._target, self._runner, regions)
         self._monitor = Monitor(self._scene)
 
+    @property
+    def runner(self) -> Runner:
+        """What runs the guest."""
+        return self._runner
+
     async def run(self) -> int:
         """Run until the guest, a debugger, the monitor or a signal ends it; gives the exit status."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_signals)
+            await self.serve()
+            nursery.cancel_scope.cancel()
+        return self._runner.exit_status
+
+    async def serve(self, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until the guest, a debugger or the monitor ends it. Started with the addresses of the debug port."""
         async with AsyncExitStack() as closing, trio.open_nursery() as nursery:
             backend = await self._serial(closing)
-            nursery.start_soon(self._watch_signals)
             nursery.start_soon(self._runner.serve)
             nursery.start_soon(backend.serve, self._runner.feed)
             if self._settings.monitor is not None:
                 desk = MonitorDesk(self._monitor, self._runner, __version__)
                 nursery.start_soon(desk.serve, self._runner.feed)
             if self._settings.gdb is not None:
-                server = Server(self._target, self._runner, self._monitor.execute, self._settings.gdb, report)
+                server = Server(self._target, self._runner, self._monitor.execute, self._settings.gdb, self._report)
                 self._scene.gdb_addresses += await nursery.start(server.serve)
+            task_status.started(self._scene.gdb_addresses)
             nursery.start_soon(self._start, backend)
             await self._runner.finished.wait()
             nursery.cancel_scope.cancel()
         self._flush()
-        return self._runner.exit_status
 
     def _watched(self, machine: Machine) -> target_api.Machine:
         """The machine, with what `-d` asks for around it."""
@@ -128,7 +155,7 @@ class Assembly:
     async def _serial(self, closing: AsyncExitStack) -> Backend:
         device: CharDevice = self._settings.serial
         if not isinstance(device, Stdio):
-            return await closing.enter_async_context(open_serial(device, self._transmitter, report))
+            return await closing.enter_async_context(open_serial(device, self._transmitter, self._report))
         if not device.monitor:
             return SerialDesk(self._transmitter)
         desk = MonitorDesk(self._monitor, self._runner, __version__)
@@ -138,7 +165,7 @@ class Assembly:
         """Let the guest run, but not before somebody is at a serial port with server=on and wait=on, as in QEMU."""
         device = self._settings.serial
         if isinstance(backend, SocketBackend) and isinstance(device, Tcp | Unix) and device.server and device.wait:
-            report("waiting for somebody to connect to the serial port")
+            self._report("waiting for somebody to connect to the serial port")
             await backend.first.wait()
         if not self._settings.start_stopped:
             self._runner.resume()
@@ -146,5 +173,5 @@ class Assembly:
     async def _watch_signals(self) -> None:
         with trio.open_signal_receiver(*SIGNALS) as received:
             async for number in received:
-                report(f"terminating on signal {number}")
+                self._report(f"terminating on signal {number}")
                 self._runner.end(128 + number)

@@ -39,6 +39,7 @@ BROAD: Final = frozenset({"Exception", "BaseException"})
 
 
 BOUNDARIES: Final = {
+    "rvgdb/scripting.py": "an error of the user's script is its verdict, whatever it is",
     "rvgdb/connection.py": "a mistake in serving a debugger is reported, and costs the debugger and not the guest",
     "emulator/engine/compiled.py": "an exception cannot cross compiled code: it is kept, and raised on the other side",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rvgdb.sessions.debugging import Session, open_session
 from rvgdb.sessions.errors import (
     CommandFailed,
     DebuggerGone,
@@ -11,6 +12,7 @@ from rvgdb.sessions.errors import (
     UnexpectedStop,
 )
 from rvgdb.sessions.gdb import Gdb, open_gdb
+from rvgdb.sessions.inside import InsideMachine, open_inside
 from rvgdb.sessions.machine import EmulatorProcess, find_qemu, open_emulator, open_qemu, open_rvgdb
 from rvgdb.sessions.process import find_gdb
 from rvgdb.sessions.stops import Frame, Stop, StopReason, Thread
@@ -22,6 +24,8 @@ __all__ = [
     "EmulatorProcess",
     "Frame",
     "Gdb",
+    "InsideMachine",
+    "Session",
     "SessionError",
     "SessionTimeout",
     "Stop",
@@ -32,6 +36,8 @@ __all__ = [
     "find_qemu",
     "open_emulator",
     "open_gdb",
+    "open_inside",
     "open_qemu",
     "open_rvgdb",
+    "open_session",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from rvgdb.errors import RvgdbError
 
-class SessionError(Exception):
+
+class SessionError(RvgdbError):
     """Root of the errors of `rvgdb.sessions`.
 
     Args:

@@ -7,24 +7,23 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import trio
 
 from rvgdb.sessions.background import beside
+from rvgdb.sessions.console import OUTPUT_LIMIT, GuestConsole
 from rvgdb.sessions.errors import EmulatorGone
-from rvgdb.sessions.transcript import Transcript, time_limit
+from rvgdb.sessions.transcript import time_limit
 
 LISTENING: Final = re.compile(r"rvgdb: gdb listening on (\S+)")
 """What `rvgdb run` writes to stderr once it can be connected to."""
 
 START_LIMIT: Final = 60.0
 """Seconds from start to listening; the first start ever builds the engine."""
-
-OUTPUT_LIMIT: Final = 60.0
-"""Seconds that an expected console output or the emulator's end may take unless the caller says otherwise."""
 
 LEAVE_LIMIT: Final = 5.0
 """Seconds that an emulator may take to end when asked to; then it is killed."""
@@ -33,18 +32,13 @@ SERIAL_ON_STDIO: Final = ("-display", "none", "-serial", "stdio", "-monitor", "n
 CHUNK: Final = 65536
 
 
-class EmulatorProcess:
+class EmulatorProcess(GuestConsole):
     """A running emulator whose guest console is its standard input and output. Make one with `open_emulator`."""
 
     def __init__(self, process: trio.Process) -> None:
+        super().__init__()
         self._process = process
-        self._changed = trio.Event()
         self._open_pipes = 2
-        self._matched = 0
-        self.output = b""
-        self.errors = b""
-        self.address = ""
-        self.transcript = Transcript()
 
     @property
     def pid(self) -> int:
@@ -55,29 +49,6 @@ class EmulatorProcess:
     def exit_status(self) -> int | None:
         """Its exit status; None while it runs; negative when a signal ended it."""
         return self._process.returncode
-
-    async def expect_output(self, text: str, *, limit: float = OUTPUT_LIMIT) -> None:
-        """Wait until the guest's console shows `text`, after whatever was expected of it before.
-
-        Raises:
-            SessionTimeout: It did not within `limit` seconds.
-            EmulatorGone: The emulator ended first.
-        """
-        wanted = text.encode()
-        await self._until(lambda: wanted in self.output[self._matched :], f"{text!r} on the console", limit)
-        self._matched = self.output.index(wanted, self._matched) + len(wanted)
-
-    async def expect_error(self, pattern: str, *, limit: float = OUTPUT_LIMIT) -> re.Match[str]:
-        """Wait until the emulator's stderr contains the regular expression `pattern`; returns the match."""
-        found: list[re.Match[str]] = []
-
-        def look() -> bool:
-            match = re.search(pattern, self.errors.decode("utf-8", "replace"))
-            found.extend([match] if match else [])
-            return match is not None
-
-        await self._until(look, f"{pattern!r} on stderr", limit)
-        return found[0]
 
     async def send(self, text: str) -> None:
         """Type `text` at the guest's console."""
@@ -96,8 +67,8 @@ class EmulatorProcess:
     async def read_output(self) -> None:
         """Collect what the emulator writes; the task that `open_emulator` runs beside its caller."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, self._process.stdout, self._take_output)
-            nursery.start_soon(self._read, self._process.stderr, self._take_error)
+            nursery.start_soon(partial(self._read, self._process.stdout, error=False))
+            nursery.start_soon(partial(self._read, self._process.stderr, error=True))
 
     async def leave(self) -> None:
         """End the emulator if it still runs, and close its pipes."""
@@ -113,34 +84,15 @@ class EmulatorProcess:
                 if stream is not None:
                     await stream.aclose()
 
-    async def _until(self, condition: Callable[[], bool], awaited: str, limit: float) -> None:
-        with time_limit(limit, awaited, self.transcript):
-            while not condition():
-                if not self._open_pipes:
-                    status = await self._process.wait()
-                    raise EmulatorGone(
-                        f"the emulator ended with status {status} before {awaited}", self.transcript.text()
-                    )
-                await self._changed.wait()
+    async def _ended(self) -> int | None:
+        return None if self._open_pipes else await self._process.wait()
 
-    async def _read(self, stream: trio.abc.ReceiveStream | None, take: Callable[[bytes], None]) -> None:
+    async def _read(self, stream: trio.abc.ReceiveStream | None, *, error: bool) -> None:
         assert stream is not None, "open_emulator connects the outputs"
         while chunk := await stream.receive_some(CHUNK):
-            take(bytes(chunk))
-            self.transcript.received_chunk(chunk.decode("utf-8", "replace"))
-            self._announce()
+            self._take(bytes(chunk), error=error)
         self._open_pipes -= 1
         self._announce()
-
-    def _take_output(self, chunk: bytes) -> None:
-        self.output += chunk
-
-    def _take_error(self, chunk: bytes) -> None:
-        self.errors += chunk
-
-    def _announce(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
 
 
 @asynccontextmanager

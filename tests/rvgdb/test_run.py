@@ -25,7 +25,7 @@ def rvgdb(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     """`rvgdb run` as a process, which is gone afterwards."""
     command = [sys.executable, "-m", "rvgdb", "run", *words]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:  # noqa: S603 - the program under test
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
             yield process
         finally:
