@@ -63,13 +63,16 @@ class Unix:
 
 CharDevice: TypeAlias = Stdio | Null | NoDevice | File | Tcp | Unix
 
+LIST_PROPERTIES = ("allow",)
+"""Properties whose values have commas in them."""
+
 SUPPORTED = ("stdio", "mon:stdio", "null", "none", "file:PATH", "tcp:HOST:PORT", "unix:PATH")
 
 
 def _socket_properties(option: str, text: str) -> tuple[str, bool, bool, dict[str, str]]:
     """Split `ADDRESS,server=on,wait=off,…` into the address, server, wait and the properties left over."""
     address, _, rest = text.partition(",")
-    found = key_values(option, rest) if rest else {}
+    found = key_values(option, rest, lists=LIST_PROPERTIES) if rest else {}
     if "nowait" in found:
         found["wait"] = "off" if found.pop("nowait") == "on" else "on"
     if "nodelay" in found:  # always set here

@@ -57,8 +57,17 @@ def _test(words: Sequence[str]) -> int:
     return test(words)
 
 
+def _connect(words: Sequence[str]) -> int:
+    from rvgdb.connect import main as connect
+
+    return connect(words)
+
+
 SUBCOMMANDS: Final = (
     Subcommand("run", "run a guest; options are QEMU's ('rvgdb run -h' lists them)", _run),
+    Subcommand(
+        "connect", "join stdin and stdout to a debug port: target remote | ssh HOST rvgdb connect PORT", _connect
+    ),
     Subcommand("demo", "run the built-in guest and show a debug session of it", _demo),
     Subcommand("script", "run a session from a .gdb or .py file against a fresh machine", _script),
     Subcommand("test", "run many scripted sessions in parallel, through pytest", _test),
@@ -68,7 +77,7 @@ SUBCOMMANDS: Final = (
 def usage() -> str:
     """What `rvgdb -h` prints."""
     lines = ["usage: rvgdb SUBCOMMAND [options]", ""]
-    lines += [f"  {subcommand.name:6} {subcommand.help}" for subcommand in SUBCOMMANDS]
+    lines += [f"  {subcommand.name:8} {subcommand.help}" for subcommand in SUBCOMMANDS]
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 from rvgdb.errors import OptionError
@@ -24,24 +24,32 @@ def split_commas(text: str) -> list[str]:
     return [part.replace("\0", ",") for part in text.replace(",,", "\0").split(",")]
 
 
-def key_values(option: str, text: str, implied: str | None = None) -> dict[str, str]:
+def key_values(option: str, text: str, implied: str | None = None, lists: Collection[str] = ()) -> dict[str, str]:
     """Parse `a=1,b=2`; a first item without `=` is the value of `implied`; any other bare word means `on`.
 
     Args:
         option: The option as written, for errors.
         text: Its argument.
         implied: The key that a first bare item belongs to.
+        lists: Keys whose values are lists: bare items behind them belong to them, and they may be repeated.
 
     Raises:
         OptionError: When an item is empty.
     """
     found: dict[str, str] = {}
+    open_list: str | None = None
     for index, item in enumerate(split_commas(text)):
         key, equals, value = item.partition("=")
         if not item or not key:
             raise OptionError(f"{option} {text}: there is an empty item in the list; write {option} key=value,…")
-        if equals:
+        if equals and key in lists:
+            open_list = key
+            found[key] = f"{found[key]},{value}" if key in found else value
+        elif equals:
+            open_list = None
             found[key] = value
+        elif open_list is not None:
+            found[open_list] += f",{item}"
         elif index == 0 and implied is not None:
             found[implied] = item
         else:

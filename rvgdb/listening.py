@@ -15,6 +15,9 @@ from rvgdb.errors import ListenError
 
 LOOPBACK = "127.0.0.1"
 
+OWNER_ONLY = 0o600
+"""Mode of the Unix sockets made here: whoever may connect controls the guest."""
+
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
@@ -44,7 +47,8 @@ async def listen(device: Tcp | Unix) -> list[trio.SocketListener]:
     try:
         listeners = await trio.open_tcp_listeners(device.port, host=host)
     except OSError as error:
-        raise ListenError(f"cannot listen on {host}:{device.port}: {_reason(error)}") from None
+        name = address_text((host, device.port))
+        raise ListenError(f"cannot listen on {name}: {_reason(error)}") from None
     if device.port == 0:  # each address would get a port of its own
         for extra in listeners[1:]:
             await extra.aclose()
@@ -56,6 +60,7 @@ async def _listen_unix(device: Unix) -> trio.SocketListener:
     path = device.path
     _remove_stale(path)
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    os.fchmod(sock.fileno(), OWNER_ONLY)  # Linux gives the path the socket's mode, so it is never open to others
     try:
         await sock.bind(os.fspath(path))
         sock.listen(16)
@@ -84,7 +89,7 @@ async def connect(device: Tcp | Unix) -> trio.SocketStream:
     Raises:
         ListenError: When nobody does.
     """
-    name = str(device.path) if isinstance(device, Unix) else f"{device.host or LOOPBACK}:{device.port}"
+    name = str(device.path) if isinstance(device, Unix) else address_text((device.host or LOOPBACK, device.port))
     try:
         if isinstance(device, Unix):
             return await trio.open_unix_socket(os.fspath(device.path))

@@ -26,6 +26,7 @@ from rvgdb.chardev import (
 )
 from rvgdb.errors import OptionError
 from rvgdb.keyvals import key_values, nearest, number, only_keys, size, switch
+from rvgdb.peers import EVERYBODY, parse_allowed
 from rvgdb.settings import (
     GDB_PORT,
     GdbOption,
@@ -221,7 +222,7 @@ def _read_gdb(draft: Draft, option: str, text: str) -> None:
         raise OptionError(f"{option}: there is one debug port; write -s or -gdb once")
     kind, _, rest = text.partition(":")
     bare, _, properties = text.partition(",")
-    device: CharDevice
+    device: Tcp | Unix | Stdio | NoDevice
     if bare == "none":
         device, left = NoDevice(), {}
     elif bare in ("stdio", "mon:stdio"):
@@ -232,14 +233,18 @@ def _read_gdb(draft: Draft, option: str, text: str) -> None:
         device, left = parse_unix(option, rest)
     else:
         raise unknown_device(option, text, ("tcp:[HOST]:PORT", "unix:PATH", "stdio", "none"))
-    only_keys(option, left, ("on-disconnect", "memory-map"))
+    only_keys(option, left, ("on-disconnect", "memory-map", "allow"))
+    if "allow" in left and not isinstance(device, Tcp):
+        raise OptionError(f"{option}: allow= is for TCP; a Unix socket is its owner's alone, by its mode")
+    allowed = parse_allowed(option, left["allow"]) if "allow" in left else EVERYBODY
     memory_map = switch(option, "memory-map", left.get("memory-map", "off"))
     after = OnDisconnect.AS_IT_WAS
     if "on-disconnect" in left:
         if left["on-disconnect"] not in ("halt", "continue"):
             raise OptionError(f"{option}: on-disconnect takes halt or continue, not '{left['on-disconnect']}'")
         after = OnDisconnect(left["on-disconnect"])
-    draft.chosen["gdb"] = GdbOption(device, after, memory_map) if isinstance(device, Tcp | Unix | Stdio) else None
+    debug_port = None if isinstance(device, NoDevice) else GdbOption(device, after, memory_map, allowed)
+    draft.chosen["gdb"] = debug_port
 
 
 def _read_short_gdb(draft: Draft, option: str, text: str) -> None:
@@ -297,7 +302,7 @@ OPTIONS: Final = (
     Row(
         ("gdb",),
         "DEV",
-        "tcp:[HOST]:PORT, unix:PATH, stdio or none [,on-disconnect=halt|continue][,memory-map=on]",
+        "tcp:[HOST]:PORT, unix:PATH, stdio or none [,on-disconnect=halt|continue][,memory-map=on][,allow=CIDR,…]",
         _read_gdb,
     ),
     Row(("no-reboot",), "", "end when the guest asks for a reset", _flag("no_reboot")),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -15,10 +14,11 @@ from rvgdb.client import Client, Execute
 from rvgdb.connection import Connection, refuse
 from rvgdb.dispatch import CAPABILITIES
 from rvgdb.listening import address_text, listen
+from rvgdb.peers import is_loopback
 from rvgdb.runner import Runner
-from rvgdb.settings import GdbOption
+from rvgdb.settings import GdbOption, OnDisconnect
 from rvgdb.target.machine import Target
-from rvgdb.wire import SocketWire, StreamWire, Wire
+from rvgdb.wire import SocketWire, StreamWire, Wire, standard_streams
 
 HANDOVER_SECONDS: Final = 0.3
 """How long a debugger waits for the one before it to leave, before it is refused."""
@@ -45,6 +45,8 @@ class Server:
         self._report = report
         self._vacant: trio.Event | None = None
         """Set when the debugger at hand has left; None when there is none."""
+        self._refused = False
+        """A peer that `allow=` does not name was there, and the user knows."""
         extra = {Capability.MEMORY_MAP} if option.memory_map else set()
         self._capabilities = CAPABILITIES | extra
 
@@ -66,6 +68,8 @@ class Server:
             return
         listeners = await listen(device)
         addresses = [address_text(listener.socket.getsockname()) for listener in listeners]
+        if not isinstance(device, Unix):
+            self._warn(addresses, [listener.socket.getsockname()[0] for listener in listeners])
         for address in addresses:
             self._report(f"gdb listening on {address}")
         task_status.started(addresses)
@@ -75,12 +79,41 @@ class Server:
             if isinstance(device, Unix):
                 device.path.unlink(missing_ok=True)
 
+    def _warn(self, addresses: Sequence[str], hosts: Sequence[str]) -> None:
+        """Say what it means that others than this host can connect."""
+        exposed = [address for address, host in zip(addresses, hosts, strict=True) if not is_loopback(host)]
+        if exposed:
+            where = " and ".join(exposed)
+            whom = "whoever allow= admits" if self._option.allowed.networks else "whoever reaches it"
+            self._report(
+                f"warning: {where} is open to other hosts, and the protocol has no authentication: {whom} controls "
+                "the guest; 'ssh HOST rvgdb connect PORT' needs no such address"
+            )
+
     async def _serve_stdio(self) -> None:
-        streams = [trio.lowlevel.FdStream(os.dup(fd)) for fd in (1, 0)]
-        await self.attend(StreamWire(trio.StapledStream(*streams)))
+        """The one debugger that can come this way; the run ends with it, unless the guest was to go on."""
+        await self.attend(StreamWire(standard_streams()))
+        if self._option.on_disconnect is not OnDisconnect.CONTINUE:
+            self._runner.end(0)
 
     async def _accept(self, stream: trio.SocketStream) -> None:
-        await self.attend(SocketWire(stream.socket))
+        if self._admits(stream):
+            await self.attend(SocketWire(stream.socket))
+
+    def _admits(self, stream: trio.SocketStream) -> bool:
+        """Whether the peer may say anything; who may not is disconnected before it is read from."""
+        if not self._option.allowed.networks:
+            return True
+        try:
+            host = stream.socket.getpeername()[0]
+        except OSError:  # it has left already
+            return False
+        if self._option.allowed.admits(host):
+            return True
+        if not self._refused:
+            self._refused = True
+            self._report(f"a connection from {host} was refused: allow= does not name it (said once)")
+        return False
 
     async def attend(self, wire: Wire) -> None:
         """Serve the debugger at the other end, or refuse it when there is one already; then close the wire.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rvgdb.chardev import CharDevice, Null, Stdio, Tcp, Unix
+from rvgdb.peers import EVERYBODY, Allowed
 
 GDB_PORT = 1234
 """The port that `-s` stands for."""
@@ -30,11 +31,13 @@ class GdbOption:
         device: A TCP or unix server, or the terminal's stdin and stdout.
         on_disconnect: What a debugger that vanishes leaves behind.
         memory_map: Tell the debugger where RAM and ROM are; GDB then refuses every other address, virtual ones too.
+        allowed: Whose connections are accepted, over TCP.
     """
 
     device: Tcp | Unix | Stdio
     on_disconnect: OnDisconnect = OnDisconnect.AS_IT_WAS
     memory_map: bool = False
+    allowed: Allowed = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,3 +177,9 @@ class StreamWire:
     async def close(self) -> None:
         """Close without waiting."""
         await trio.aclose_forcefully(self._stream)
+
+
+def standard_streams() -> trio.StapledStream[trio.lowlevel.FdStream, trio.lowlevel.FdStream]:
+    """Standard output and input as one stream; they stay open and become blocking again when it is closed."""
+    output, keys = (trio.lowlevel.FdStream(os.dup(fd)) for fd in (1, 0))
+    return trio.StapledStream(output, keys)

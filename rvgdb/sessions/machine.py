@@ -132,13 +132,17 @@ def rvgdb_command(*options: str) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def open_rvgdb(*options: str) -> AsyncIterator[EmulatorProcess]:
-    """Start `rvgdb run` with `options`, its debug port on a free port of this host, its guest console on stdio.
+async def open_rvgdb(*options: str, gdb: str = "tcp::0") -> AsyncIterator[EmulatorProcess]:
+    """Start `rvgdb run` with `options`, its debug port by default on a free port, its guest console on stdio.
+
+    Args:
+        options: What follows `rvgdb run`.
+        gdb: The debug port, as `-gdb` takes it.
 
     Raises:
         EmulatorGone: It ended before it listened; the error quotes what it said.
     """
-    command = rvgdb_command("run", *SERIAL_ON_STDIO, "-gdb", "tcp::0", *options)
+    command = rvgdb_command("run", *SERIAL_ON_STDIO, "-gdb", gdb, *options)
     async with open_emulator(command) as emulator:
         emulator.address = (await emulator.expect_error(LISTENING.pattern, limit=START_LIMIT))[1]
         yield emulator

@@ -10,6 +10,7 @@ import trio
 
 from rvgdb.chardev import Tcp, Unix
 from rvgdb.monitor import Monitor, Scene
+from rvgdb.peers import EVERYBODY, Allowed
 from rvgdb.runner import Runner
 from rvgdb.server import Server
 from rvgdb.settings import GdbOption, OnDisconnect
@@ -87,6 +88,7 @@ class Stub:
         on_disconnect: OnDisconnect = OnDisconnect.AS_IT_WAS,
         memory_map: bool = False,
         device: Tcp | Unix | None = None,
+        allowed: Allowed = EVERYBODY,
     ) -> None:
         self.machine = FakeMachine(harts)
         self.reports: list[str] = []
@@ -95,7 +97,7 @@ class Stub:
         self.runner = Runner(self.machine, stops_at=self.target.breakpoints.stops_at, report=self.reports.append)
         scene = Scene(self.target, self.runner, (("Uart", Region("io", 0x1000_0000, 256)), ("Ram", ram)))
         self.monitor = Monitor(scene)
-        option = GdbOption(device or Tcp("", 0), on_disconnect, memory_map)
+        option = GdbOption(device or Tcp("", 0), on_disconnect, memory_map, allowed)
         self.server = Server(self.target, self.runner, self.monitor.execute, option, self.reports.append)
         self.nursery: trio.Nursery | None = None
 

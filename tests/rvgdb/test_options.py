@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from rvgdb import qemu_names
 from rvgdb.chardev import File, NoDevice, Null, Stdio, Tcp, Unix
 from rvgdb.errors import OptionError
 from rvgdb.options import OPTIONS, help_text, parse
+from rvgdb.peers import Allowed
 from rvgdb.settings import GdbOption, IcountOption, OnDisconnect, RunSettings, Topic
+
+
+def _allowed(*ranges: str) -> Allowed:
+    return Allowed(tuple(ip_network(text) for text in ranges))
+
 
 MEANINGS = [
     ("-M virt", {}),
@@ -68,6 +75,11 @@ MEANINGS = [
         "-gdb unix:/run/g,server=on,wait=off,on-disconnect=continue",
         {"gdb": GdbOption(Unix(Path("/run/g"), server=True, wait=False), OnDisconnect.CONTINUE)},
     ),
+    (
+        "-gdb tcp:0.0.0.0:5,allow=127.0.0.0/8,::1,on-disconnect=halt,allow=192.0.2.7",
+        {"gdb": GdbOption(Tcp("0.0.0.0", 5), OnDisconnect.HALT, allowed=_allowed("127.0.0.0/8", "::1", "192.0.2.7"))},
+    ),
+    ("-gdb tcp:[::1]:5", {"gdb": GdbOption(Tcp("::1", 5))}),
     ("-gdb tcp::5,memory-map=on", {"gdb": GdbOption(Tcp("", 5), memory_map=True)}),
     ("-gdb stdio", {"gdb": GdbOption(Stdio()), "serial": Null()}),
     ("-gdb none", {"gdb": None}),
@@ -127,6 +139,11 @@ ERRORS = [
     ("-gdb tcp::1 -s", "one debug port"),
     ("-gdb tcp::1,on-disconnect=die", "halt or continue, not 'die'"),
     ("-gdb tcp::1,on-disconect=halt", "did you mean 'on-disconnect'?"),
+    ("-gdb tcp::1,allow=host.example", "this is no address and no range"),
+    ("-gdb tcp::1,allow=127.0.0.1/33", "this is no address and no range"),
+    ("-gdb tcp::1,allow=::1,memorymap", "allow=memorymap"),
+    ("-gdb unix:/g,allow=127.0.0.1", "allow= is for TCP"),
+    ("-gdb stdio,allow=127.0.0.1", "allow= is for TCP"),
     ("-gdb tcp::70000", "from 0 to 65535"),
     ("-icount shift=11", "from 0 to 10"),
     ("-icount auto,sleep=off", "exclude each other"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import stat
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,14 @@ from rvgdb.connection import REFUSAL, REFUSAL_SECONDS
 from rvgdb.dispatch import TABLE
 from rvgdb.errors import ListenError
 from rvgdb.listening import LOOPBACK, address_text, connect, listen
+from rvgdb.peers import EVERYBODY, Allowed, parse_allowed
 from rvgdb.runner import StepMask
 from rvgdb.server import HANDOVER_SECONDS
 from rvgdb.settings import OnDisconnect
 from tests.rvgdb.fake_machine import BASE
 from tests.rvgdb.rsp_client import RspClient, Stub, packet
+
+HOST_1 = parse_allowed("-gdb", "127.0.0.1")
 
 
 class Port:
@@ -113,7 +117,7 @@ async def test_an_address_that_is_not_ours_is_named() -> None:
 
 
 async def test_a_unix_socket_works_and_is_removed(tmp_path: Path) -> None:
-    """The path is there while the server is, and a stale one is replaced."""
+    """The path is there while the server is, for its owner alone, and a stale one is replaced."""
     path = tmp_path / "gdb.sock"
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
@@ -121,11 +125,56 @@ async def test_a_unix_socket_works_and_is_removed(tmp_path: Path) -> None:
     async with stub.running():
         assert stub.nursery is not None
         await stub.nursery.start(stub.server.serve)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
         async with await connect(Unix(path)) as stream:
             assert await RspClient(stream).ask(b"qAttached") == b"1"
         with pytest.raises(ListenError, match="it is in use"):
             await listen(Unix(path))
     assert not path.exists()
+
+
+async def test_ipv6() -> None:
+    """An IPv6 address is listened on and shown in brackets, as it is typed."""
+    stub = Stub(device=Tcp("::1", 0))
+    async with listening(stub) as port:
+        assert stub.reports == [f"gdb listening on [::1]:{port.port}"]
+        client = RspClient(await trio.open_tcp_stream("::1", port.port))
+        assert await client.ask(b"qAttached") == b"1"
+        await client.stream.aclose()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "whom"), [(EVERYBODY, "whoever reaches it"), (HOST_1, "whoever allow= admits")], ids=["all", "some"]
+)
+async def test_an_address_for_other_hosts_is_warned_of(allowed: Allowed, whom: str) -> None:
+    """Who listens for others is told that the protocol has no authentication, before the port is announced."""
+    stub = Stub(device=Tcp("0.0.0.0", 0), allowed=allowed)
+    async with listening(stub) as port:
+        warning, announcement = stub.reports
+        assert "warning: 0.0.0.0:" in warning
+        assert "no authentication" in warning
+        assert whom in warning
+        assert announcement == f"gdb listening on 0.0.0.0:{port.port}"
+
+
+async def test_peers_that_allow_does_not_name_get_nothing() -> None:
+    """They are disconnected unheard, the guest does not halt, and the one that is named is served meanwhile."""
+    stub = Stub(device=Tcp(LOOPBACK, 0), allowed=HOST_1)
+    async with listening(stub) as port:
+        stub.machine.stops.append(stub.machine.spin)
+        stub.runner.resume()
+        for _ in range(20):
+            stranger = await trio.open_tcp_stream(LOOPBACK, port.port, local_address="127.0.0.2")
+            client = RspClient(stranger)
+            with suppress(trio.BrokenResourceError):
+                await client.send(b"k")
+            assert await client.expect_end() == b""
+            await stranger.aclose()
+        assert stub.runner.running
+        assert not stub.server.busy
+        assert stub.reports[1:] == ["a connection from 127.0.0.2 was refused: allow= does not name it (said once)"]
+        friend = await port.attach()
+        assert await friend.ask(b"qAttached") == b"1"
 
 
 async def test_a_file_is_not_a_stale_socket(tmp_path: Path) -> None:
