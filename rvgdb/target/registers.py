@@ -1,7 +1,7 @@
 """Register numbers toward a debugger, which are QEMU's, and the target description that names them.
 
-x0-x31 are 0-31, pc is 32, f0-f31 are 33-64, the privilege is 65, CSR n is 66 + n. Each has 8 bytes, but for the f
-registers of a hart without D, which have 4.
+x0-x31 are 0-31, pc is 32, f0-f31 are 33-64, the privilege is 65, CSR n is 66 + n (`rvgdb.target.csr_registers` has
+what follows). Each has 8 bytes, but for the f registers of a hart without D, which have 4.
 """
 
 from __future__ import annotations
@@ -13,14 +13,23 @@ from typing import Final
 from emulator.errors import CsrRefused
 from protocol.description import Feature, Register, UnionType
 from rvgdb.target.api import EFAULT, CsrInfo, Debug, TargetError
+from rvgdb.target.csr_registers import (
+    BITS,
+    FIRST_CSR,
+    SIZE,
+    CsrRegister,
+    csr_registers,
+    csr_types,
+    description_rows,
+    write_field,
+)
+
+__all__ = ("ABI_NAMES", "FIRST_CSR", "FLOAT_NAMES", "PC", "PRIV", "RegisterFile", "target_features")
 
 PC: Final = 32
 FIRST_FLOAT: Final = 33
 PRIV: Final = 65
-FIRST_CSR: Final = 66
 
-SIZE: Final = 8
-BITS: Final = 8 * SIZE
 DOUBLE_BITS: Final = 64
 _FLOAT_LAYOUTS: Final = {0: "", 32: "32I", DOUBLE_BITS: "32Q"}
 GENERAL: Final = PC + 1
@@ -49,7 +58,7 @@ class RegisterFile:
 
     def __init__(self, debug: Debug) -> None:
         self._debug = debug
-        self._csrs = {info.number: info.name for info in debug.csrs()}
+        self._csrs = {register.number: register for register in csr_registers(debug.csrs())}
         self._float_size = debug.float_bits // 8
         self._layout = struct.Struct(f"<{GENERAL}Q{_FLOAT_LAYOUTS[debug.float_bits]}")
 
@@ -94,11 +103,12 @@ class RegisterFile:
             return self._debug.read_f(hart, number - FIRST_FLOAT)
         if number == PRIV:
             return self._debug.read_priv(hart)
-        csr = self._csr(number)
+        register = self._csr(number)
         try:
-            return self._debug.read_csr(hart, csr)
+            value = self._debug.read_csr(hart, register.csr.number)
         except CsrRefused as error:
             raise TargetError(str(error), EFAULT) from None
+        return value if register.field is None else register.field.of(value)
 
     def write_register(self, hart: int, number: int, data: bytes) -> None:
         """Set one register.
@@ -120,18 +130,29 @@ class RegisterFile:
                 if number == PRIV:
                     self._debug.write_priv(hart, value)
                 else:
-                    self._debug.write_csr(hart, self._csr(number), value)
+                    self._write_csr(hart, self._csr(number), value)
             except CsrRefused as error:
                 raise TargetError(str(error), EFAULT) from None
 
     def _is_float(self, number: int) -> bool:
         return FIRST_FLOAT <= number < PRIV and self._float_size > 0
 
-    def _csr(self, number: int) -> int:
-        csr = number - FIRST_CSR
-        if csr not in self._csrs:
+    def _csr(self, number: int) -> CsrRegister:
+        register = self._csrs.get(number)
+        if register is None:
             raise TargetError(f"there is no register {number}", EFAULT)
-        return csr
+        return register
+
+    def _write_csr(self, hart: int, register: CsrRegister, value: int) -> None:
+        """Write a CSR, or a field of it and nothing else.
+
+        Raises:
+            CsrRefused: It does not take the value.
+        """
+        if register.field is None:
+            self._debug.write_csr(hart, register.csr.number, value)
+        else:
+            write_field(self._debug, hart, register.csr, register.field, value)
 
     def expedited(self, hart: int) -> tuple[tuple[int, bytes], ...]:
         """The registers every stop reply carries."""
@@ -158,18 +179,16 @@ def _float_features(bits: int) -> tuple[Feature, ...]:
 def target_features(csrs: Sequence[CsrInfo], *, float_bits: int = 0) -> tuple[Feature, ...]:
     """The registers that a debugger is told of.
 
-    CSRs are plain integers: with a flags type GDB refuses `set var $satp = 0`.
-
     Args:
         csrs: The CSRs to list, in any order.
         float_bits: Width of the f registers; 0 where there are none.
     """
     general = [Register(name, BITS, number, POINTERS.get(number, "int")) for number, name in enumerate(ABI_NAMES)]
     general.append(Register("pc", BITS, PC, POINTERS[PC]))
-    listed = sorted(csrs, key=lambda info: info.number)
+    listed = csr_registers(csrs)
     return (
         Feature("org.gnu.gdb.riscv.cpu", tuple(general)),
         *_float_features(float_bits),
         Feature("org.gnu.gdb.riscv.virtual", (Register("priv", BITS, PRIV),)),
-        Feature("org.gnu.gdb.riscv.csr", tuple(Register(info.name, BITS, FIRST_CSR + info.number) for info in listed)),
+        Feature("org.gnu.gdb.riscv.csr", description_rows(listed), csr_types(listed)),
     )

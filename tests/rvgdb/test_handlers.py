@@ -327,12 +327,17 @@ async def test_threads_have_names_in_xml(gdb2: RspClient) -> None:
 
 
 async def test_the_target_description_names_every_register(gdb: RspClient) -> None:
-    """Numbers are QEMU's, the OS ABI is none, CSRs are plain integers."""
+    """Numbers are QEMU's, the OS ABI is none, a CSR with fields has a type of its own."""
     text = (await gdb.ask(b"qXfer:features:read:target.xml:0,10000")).decode()
     assert text.startswith("l")
     assert "<osabi>none</osabi>" in text
     registers = {reg.get("name"): reg for reg in ET.fromstring(text[1:]).iter("reg")}
-    expected = {"pc": ("code_ptr", 32), "priv": ("int", 65), "mstatus": ("int", 66 + 0x300)}
+    expected = {
+        "pc": ("code_ptr", 32),
+        "priv": ("int", 65),
+        "mstatus": ("mstatus", 66 + 0x300),
+        "mepc": ("int", 66 + 0x341),
+    }
     for name, (kind, number) in expected.items():
         assert (registers[name].get("type"), registers[name].get("regnum")) == (kind, str(number))
 
