@@ -1,0 +1,1 @@
+"""The SBI that KVM offers its guests: one module an extension."""

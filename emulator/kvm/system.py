@@ -1,0 +1,49 @@
+"""The emulated KVM of a host: `/dev/kvm`."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from emulator.kvm.errors import KvmError
+from emulator.kvm.host import Host, parse_isa
+from emulator.kvm.profiles import DEFAULT, Profile, find_profile
+from emulator.kvm.vm import Vm
+
+API_VERSION: Final = 12
+MAX_VCPUS: Final = 8
+
+
+class Kvm:
+    """A kernel with KVM on a host.
+
+    Args:
+        host: The hardware, or only its ISA: a set of extensions, or a string such as `rv64imafdch_sstc_ssnpm`.
+        profile: The kernel, or its name.
+
+    Raises:
+        ConfigError: For an ISA string that cannot be read or a kernel that there is no profile of.
+        KvmError: ENODEV on a host without the hypervisor extension.
+    """
+
+    def __init__(self, host: Host | AbstractSet[str] | str, profile: Profile | str = DEFAULT) -> None:
+        self.host = _make_host(host)
+        self.profile = find_profile(profile) if isinstance(profile, str) else profile
+        if not self.host.has("h"):
+            raise KvmError(errno.ENODEV, "the host has no hypervisor extension (H), so there is no KVM")
+
+    @property
+    def api_version(self) -> int:
+        """KVM_GET_API_VERSION."""
+        return API_VERSION
+
+    def create_vm(self, *, max_vcpus: int = MAX_VCPUS) -> Vm:
+        """Make a virtual machine with room for so many vcpus."""
+        return Vm(self, max_vcpus)
+
+
+def _make_host(host: Host | AbstractSet[str] | str) -> Host:
+    if isinstance(host, Host):
+        return host
+    return Host(parse_isa(host) if isinstance(host, str) else frozenset(host))

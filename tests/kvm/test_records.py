@@ -1,0 +1,48 @@
+"""What a real Linux 6.12 and 7.2 KVM answered, asked again of the emulated one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emulator.kvm import find_profile
+from tests.kvmrecords.__main__ import main
+from tests.kvmrecords.record import RecordError, read_record
+from tests.kvmrecords.replay import replay
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.mark.parametrize("kernel", ["linux-6.12", "linux-7.2"])
+def test_recorded_answers_are_given(kernel: str) -> None:
+    """Every line of a record of a real KVM is answered alike."""
+    record = read_record(DATA / f"kvm-{kernel}.jsonl")
+
+    assert record.profile is find_profile(kernel)
+    assert replay(record).disagreements == []
+
+
+def test_a_disagreement_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record that says something else is named line by line, and the exit status is 1."""
+    lines = [json.loads(line) for line in (DATA / "kvm-linux-7.2.jsonl").read_text(encoding="utf-8").splitlines()]
+    changed = tmp_path / "kvm-linux-7.2.jsonl"
+    line = next(line for line in lines if line.get("isa") == 63)
+    line["set0"] = "OK"
+    changed.write_text("".join(f"{json.dumps(line)}\n" for line in lines if "probe" not in line), encoding="utf-8")
+
+    status = main([str(changed)])
+
+    assert status == 1
+    assert "isa 63: set0 is EINVAL here and OK in the record" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "[]\n", "no json\n"])
+def test_what_is_no_record_is_refused(tmp_path: Path, content: str) -> None:
+    """A file that is no record, or does not say which kernel it is of, is refused with a sentence."""
+    path = tmp_path / "something.jsonl"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(RecordError, match=r"something\.jsonl"):
+        read_record(path)

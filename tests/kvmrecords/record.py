@@ -1,0 +1,158 @@
+"""A record: what a real KVM answered, one JSON object a line, and what it tells about the host that it was made on.
+
+Only the host's identity is taken from a record: which extensions it has, its machine ids and block sizes, its kernel.
+What KVM makes of that is what a replay checks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from emulator.kvm import PROFILES, Host, Profile
+from emulator.kvm.extensions import KVM_EXTENSIONS
+from emulator.kvm.one_reg import IDS
+
+Line: TypeAlias = Mapping[str, object]
+
+VERSION_CALL: Final = "sbi ext=0x10 fid=2 "
+"""The probe that asks for the SBI implementation's version: the kernel's."""
+
+EMULATED_ABSENT: Final = frozenset({"zcf", "svade", "zclsd", "zilsd"})
+"""What the largest host that QEMU emulates does not have; for records that do not tell."""
+
+FACTS: Final = {
+    **{
+        name: f"config.{name}"
+        for name in ("zicbom_block_size zicboz_block_size zicbop_block_size satp_mode mvendorid marchid mimpid").split()
+    },
+    "timebase": "timer.frequency",
+}
+"""Numbers of the host, and the registers that show them in a fresh vcpu."""
+
+
+class RecordError(Exception):
+    """Raised when a file is no record."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record file.
+
+    Attributes:
+        name: The file's name.
+        lines: Its objects, with their line numbers.
+        host: The host that it was made on.
+        profile: Our profile of its kernel.
+    """
+
+    name: str
+    lines: tuple[tuple[int, Line], ...]
+    host: Host
+    profile: Profile
+
+
+def read_record(path: Path, kernel: str | None = None) -> Record:
+    """Read a record.
+
+    Args:
+        path: The file.
+        kernel: Name of the profile; otherwise the file's name or its contents say which kernel it was.
+
+    Raises:
+        RecordError: If it cannot be read, or does not say which kernel it was.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: {error}") from error
+    lines = tuple(_parse(path, text))
+    known = _known_isa_ids(lines)
+    profile = _find_profile(kernel or _kernel_of(path, lines, known), path)
+    return Record(path.name, lines, _host(lines, known), profile)
+
+
+def _parse(path: Path, text: str) -> Iterator[tuple[int, Line]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise RecordError(f"{path}, line {number}: no JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise RecordError(f"{path}, line {number}: no object")
+        yield number, value
+
+
+def integer(value: object) -> int:
+    """A number of a record: as JSON has it, or a string in hexadecimal."""
+    return int(value, 0) if isinstance(value, str) else int(value) if isinstance(value, int) else 0
+
+
+# The kernel.
+
+
+def _kernel_of(path: Path, lines: tuple[tuple[int, Line], ...], known: Mapping[int, bool]) -> str:
+    named = re.search(r"linux-\d+\.\d+", path.name)
+    if named:
+        return named[0]
+    for _, line in lines:
+        if str(line.get("probe", "")).startswith(VERSION_CALL) and "a1" in line:
+            code = integer(line["a1"])
+            return f"linux-{code >> 16}.{code >> 8 & 0xFF}"
+    last = max((index for index, present in known.items() if present), default=-1)
+    if last < 0:
+        raise RecordError(f"{path}: neither its name nor its lines say which kernel it is of; use --kernel")
+    return next(profile.name for profile in PROFILES if profile.isa_ids > last)
+
+
+def _find_profile(kernel: str, path: Path) -> Profile:
+    """The profile of a kernel, or of the newest one before it."""
+    found = re.fullmatch(r"linux-(\d+)\.(\d+)", kernel)
+    if found is None:
+        raise RecordError(f"{path}: '{kernel}' is no kernel; write linux-7.2")
+    version = int(found[1]), int(found[2])
+    older = [profile for profile in PROFILES if profile.version[:2] <= version]
+    if not older:
+        raise RecordError(f"{path}: the oldest kernel that can be replayed is {PROFILES[0].name}")
+    return older[-1]
+
+
+# The host.
+
+
+def _known_isa_ids(lines: tuple[tuple[int, Line], ...]) -> dict[int, bool]:
+    """Whether the recorded KVM knew an ISA id, where the record says so."""
+    first = IDS["isa_ext.a"]
+    listed = [integer(line["list"]) - first for _, line in lines if "list" in line]
+    known = {index: True for index in listed if 0 <= index < len(KVM_EXTENSIONS)}
+    for _, line in lines:
+        for kind in ("isa", "isa_ran"):
+            if kind in line:
+                known[integer(line[kind])] = line.get("get", "OK") == "OK"
+    if listed:
+        known = {index: known.get(index, False) for index in range(len(KVM_EXTENSIONS))}
+    return known
+
+
+def _host(lines: tuple[tuple[int, Line], ...], known: Mapping[int, bool]) -> Host:
+    isa = {"h"}
+    for index, extension in enumerate(KVM_EXTENSIONS):
+        if known.get(index, extension.name not in EMULATED_ABSENT):
+            isa.add(extension.host)
+    values = {integer(line["list"]): integer(line["value"]) for _, line in lines if "list" in line and "value" in line}
+    for _, line in lines:
+        if "config" in line and line.get("get") == "OK":
+            values.setdefault(IDS["config.isa"] + integer(line["config"]), integer(line.get("v", 0)))
+    host = Host(
+        frozenset(isa),
+        misaligned_delegation=IDS["sbi_fwft.misaligned_deleg.enable"] in values,
+        scheduler_statistics=not values or IDS["sbi_ext.sta"] in values,
+    )
+    facts: dict[str, Any] = {name: values[IDS[row]] for name, row in FACTS.items() if IDS[row] in values}
+    return replace(host, **facts)
