@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine import cache as disk
 from emulator.engine.decoding import ILLEGAL, TARGETS, Tables
 from emulator.engine.layout import CSR_ENTRY, PAGE, PAGE_SHIFT, RAM_BASE, RECORD_PAGE, VARIANTS
-from emulator.engine.softfloat import operate
 from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
@@ -27,7 +26,6 @@ RUN: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_v
 DROP_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 ON_LOAD: Final = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_STORE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
-ON_FLOAT: Final = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 6)
 ON_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
 ON_TRAP: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_DECODE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
@@ -144,7 +142,6 @@ class CompiledEngine:
         self._callbacks = {
             "on_load": ON_LOAD(self._on_load),
             "on_store": ON_STORE(self._on_store),
-            "on_float": ON_FLOAT(self._on_float),
             "on_line": ON_LINE(self._kept(hooks.line_written)),
             "on_trap": ON_TRAP(self._kept(hooks.trap_taken)),
             "on_decode": ON_DECODE(self._kept(hooks.code_decoded)),
@@ -254,11 +251,6 @@ class CompiledEngine:
             self._fault(hart, self._blocks.harts[hart].get("fault_cause"))
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
-
-    def _on_float(self, hart: int, number: int, mode: int, a: int, b: int, c: int) -> int:
-        value, flags = operate(number, mode, a, b, c)
-        self._blocks.harts[hart].put("raised", flags)
-        return value
 
     def _kept(self, hook: Callable[..., None]) -> Callable[..., None]:
         """A hook whose exception is raised when the slice has ended; its first argument is the hart."""

@@ -30,8 +30,9 @@ from emulator.engine.layout import (
 )
 from emulator.engine.runtime import data_entry
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_context
+from emulator.hart.arithmetic import exact
 from emulator.hart.fields import MASK64, Cause
-from emulator.hart.floating import accrue, exact, mark_dirty, require_float
+from emulator.hart.floating import accrue, mark_dirty, require_float
 from emulator.hart.state import (
     DATA_ENTRY,
     FETCH_ENTRY,
@@ -223,8 +224,8 @@ class RowEmitter(HandlerEmitter):
     def begin_float(self, *, rounded: bool = False) -> None:
         if self._cold is None:
             self.call(require_float)
-        else:
-            self.cold_unless(self.ne(self.get("float_fast" if rounded else "float_on"), 0))
+        elif not rounded:
+            self.cold_unless(self.ne(self.get("float_on"), 0))
 
     def float_op(self, name: str, *operands: Value) -> Value:
         if self._cold is None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from emulator.engine.layout import MODE_SHIFT
+from emulator.hart.arithmetic import INTEGERS
 from emulator.hart.fields import MASK64
-from emulator.hart.floatformats import FORMATS, FloatFormat
-from emulator.hart.floating import DYNAMIC
+from emulator.hart.floatformats import DOUBLE, SINGLE, FloatFormat
+from emulator.hart.floating import Rounding
 
 if TYPE_CHECKING:
     from emulator.engine.handlers import RowEmitter
@@ -37,8 +38,6 @@ _SUFFIXES: Final = {32: "f32", 64: "f64"}
 _STRICT: Final = 'metadata !"fpexcept.strict"'
 _ROUNDED: Final = f'metadata !"round.dynamic", {_STRICT}'
 _PREFIX: Final = "@llvm.experimental.constrained"
-
-RTZ: Final = 1
 
 
 @cache
@@ -78,8 +77,20 @@ def _call(e: RowEmitter, kind: str, name: str, args: str) -> str:
     return e.op(f"call {kind} {_PREFIX}.{name}({args}) #2")
 
 
-def _dynamic(e: RowEmitter) -> None:
-    e.cold_unless(e.uge(e.aux, DYNAMIC << MODE_SHIFT))
+def _in_mode(e: RowEmitter) -> None:
+    """The operation rounds as the host does now, be it that its mode is dynamic or the same."""
+    e.cold_unless(e.ne(e.and_(e.lshr(e.get("float_modes"), e.lshr(e.aux, MODE_SHIFT)), 1), 0))
+
+
+def _in_any_mode(e: RowEmitter) -> None:
+    """The result is exact, so that its mode must only be a legal one."""
+    e.cold_unless(e.ne(e.get("float_modes"), 0))
+
+
+def _toward_zero(e: RowEmitter) -> None:
+    """The operation says by itself that it rounds toward zero."""
+    e.cold_unless(e.ne(e.get("float_on"), 0))
+    e.cold_unless(e.eq(e.lshr(e.aux, MODE_SHIFT), Rounding.RTZ))
 
 
 def _bits(e: RowEmitter, form: FloatFormat, register: Value) -> Value:
@@ -109,7 +120,7 @@ def _rounded(form: FloatFormat, name: str, negated: tuple[bool, ...]) -> Emit:
     """An operation with as many operands as `negated` has items, which say whose sign is changed first."""
 
     def emit(e: RowEmitter, operands: tuple[Value, ...]) -> Value:
-        _dynamic(e)
+        _in_mode(e)
         kind = _TYPES[form.width]
         numbers = []
         for register, negate in zip(operands, negated, strict=True):
@@ -125,7 +136,7 @@ def _to_integer(form: FloatFormat, *, signed: bool, width: int) -> Emit:
     """Toward zero, as programs do it, and only what is in range."""
 
     def emit(e: RowEmitter, operands: tuple[Value, ...]) -> Value:
-        e.cold_unless(e.eq(e.lshr(e.aux, MODE_SHIFT), RTZ))
+        _toward_zero(e)
         bits = _bits(e, form, operands[0])
         limit = form.bias + min(width - signed, 63) << form.fraction
         # Numbers of one sign are in the order of their bits; an unsigned range has no negative ones.
@@ -139,7 +150,9 @@ def _to_integer(form: FloatFormat, *, signed: bool, width: int) -> Emit:
 def _from_integer(form: FloatFormat, *, signed: bool, width: int) -> Emit:
     def emit(e: RowEmitter, operands: tuple[Value, ...]) -> Value:
         if width > form.fraction:
-            _dynamic(e)
+            _in_mode(e)
+        else:
+            _in_any_mode(e)
         value = e.sext(operands[0], width) if signed else e.zext(operands[0], width)
         if width == 64 and not signed:
             e.cold_unless(e.sge(value, 0))
@@ -153,6 +166,7 @@ def _from_integer(form: FloatFormat, *, signed: bool, width: int) -> Emit:
 
 def _widened(form: FloatFormat, source: FloatFormat) -> Emit:
     def emit(e: RowEmitter, operands: tuple[Value, ...]) -> Value:
+        _in_any_mode(e)
         number = _number(e, source, _bits(e, source, operands[0]))
         return _register(e, form, _call(e, "double", "fpext.f64.f32", f"float {number}, {_STRICT}"))
 
@@ -161,7 +175,7 @@ def _widened(form: FloatFormat, source: FloatFormat) -> Emit:
 
 def _narrowed(form: FloatFormat, source: FloatFormat) -> Emit:
     def emit(e: RowEmitter, operands: tuple[Value, ...]) -> Value:
-        _dynamic(e)
+        _in_mode(e)
         number = _number(e, source, operands[0])
         return _register(e, form, _call(e, "float", "fptrunc.f32.f64", f"double {number}, {_ROUNDED}"))
 
@@ -174,12 +188,6 @@ _FUSED: Final = {
     "fnmsub": (True, False, False),
     "fnmadd": (True, False, True),
 }
-_INTEGERS: Final[dict[str, dict[str, Any]]] = {
-    "w": {"signed": True, "width": 32},
-    "wu": {"signed": False, "width": 32},
-    "l": {"signed": True, "width": 64},
-    "lu": {"signed": False, "width": 64},
-}
 
 
 @cache
@@ -189,17 +197,16 @@ def host_operations() -> dict[str, Emit]:
     found: dict[str, Emit] = {}
     if "mxcsr" not in features:
         return found
-    for form in FORMATS:
+    for form in (SINGLE, DOUBLE):
         end = f".{form.suffix}"
         for name in ("fadd", "fsub", "fmul", "fdiv"):
             found[name + end] = _rounded(form, name, (False, False))
         found["fsqrt" + end] = _rounded(form, "sqrt", (False,))
         for name, negated in _FUSED.items() if "fma" in features else ():
             found[name + end] = _rounded(form, "fma", negated)
-        for name, integer in _INTEGERS.items():
-            found[f"fcvt.{name}{end}"] = _to_integer(form, **integer)
-            found[f"fcvt{end}.{name}"] = _from_integer(form, **integer)
-    single, double = FORMATS
-    found["fcvt.d.s"] = _widened(double, single)
-    found["fcvt.s.d"] = _narrowed(single, double)
+        for name, (signed, width) in INTEGERS.items():
+            found[f"fcvt.{name}{end}"] = _to_integer(form, signed=signed, width=width)
+            found[f"fcvt{end}.{name}"] = _from_integer(form, signed=signed, width=width)
+    found["fcvt.d.s"] = _widened(DOUBLE, SINGLE)
+    found["fcvt.s.d"] = _narrowed(SINGLE, DOUBLE)
     return found

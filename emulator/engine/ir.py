@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from emulator.engine.integers import MASK, IntOps
 from emulator.engine.layout import NOWHERE
-from emulator.engine.softfloat import OPERATION_NUMBERS
 from emulator.hart.fields import Cause
 from emulator.hart.state import HART_OFFSETS, SHARED_OFFSETS, Attention, Observed, Pending, StopCode
 from emulator.isa.domain import Bool, Routine, Value
@@ -384,11 +383,6 @@ class Emitter:
     def collect_flags(self) -> None:
         """Move what the host's arithmetic raised to `fflags`."""
         self.call_plain("collect_flags")
-
-    def float_exact(self, name: str, mode: Value, a: Value, b: Value, c: Value) -> Value:
-        """Have Python carry out an operation."""
-        number = OPERATION_NUMBERS[name]
-        return self.call_back("on_float", self.get("self_index"), number, mode, a, b, c, result="i64")
 
     def in_trap_loop(self) -> None:
         """Leave the run slice and say why."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from emulator.engine.integers import MASK, IntOps
 from emulator.engine.layout import RAM_BASE
-from emulator.engine.softfloat import OPERATION_NUMBERS, operate
 from emulator.engine.watching import Watch
 from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, check_fetch, translate_fetch
+from emulator.hart.arithmetic import exact
 from emulator.hart.fields import Cause
-from emulator.hart.floating import accrue, exact, mark_dirty, require_float
+from emulator.hart.floating import accrue, mark_dirty, require_float
 from emulator.hart.state import Attention, Observed, StopCode
 from emulator.hart.traps import poll_interrupts, take_exception
 from emulator.isa.domain import Routine
@@ -158,12 +158,6 @@ class ReferenceDomain(IntOps):
 
     def collect_flags(self) -> None:
         """Nothing to do: they are there."""
-
-    def float_exact(self, name: str, mode: int, a: int, b: int, c: int) -> int:
-        """Carry out an operation; its flags go to `raised`."""
-        value, flags = operate(OPERATION_NUMBERS[name], mode, a, b, c)
-        self.put("raised", flags)
-        return value
 
     def observe_trap(self, pc: int, cause: int, tval: int) -> None:
         """Tell the machine, if it asked."""

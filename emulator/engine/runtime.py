@@ -31,7 +31,7 @@ from emulator.engine.layout import (
 )
 from emulator.hart.access import check_fetch, data_privilege, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
-from emulator.hart.floating import LAST_OF_HOST, float_dirty
+from emulator.hart.floating import DYNAMIC, LAST_OF_HOST, float_dirty
 from emulator.hart.state import DATA_ENTRY, FETCH_ENTRY, HART_OFFSETS, NO_TAG, PRIVILEGES, TLB_ENTRIES, Pending
 from emulator.hart.translation import FETCH, LOAD, STORE
 
@@ -457,7 +457,8 @@ def _float_context(e: RuntimeEmitter) -> None:
         e.call_plain("collect_flags")
         mode = e.get("frm")
         hosts = e.ult(mode, LAST_OF_HOST + 1)
-        e.put("float_fast", e.flag(e.both(dirty, hosts)))
+        modes = e.or_(1 << DYNAMIC, e.shl(1, mode))
+        e.put("float_modes", e.select(e.both(dirty, hosts), modes, 0))
         bits = e.and_(e.lshr(MXCSR_MODES, e.shl(e.and_(mode, LAST_OF_HOST), 1)), LAST_OF_HOST)
         e.put("float_control", e.or_(MXCSR_CLEAN, e.shl(bits, MXCSR_MODE_SHIFT)))
         e.call_plain("to_guest")

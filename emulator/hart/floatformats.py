@@ -1,4 +1,4 @@
-"""The binary formats that f registers hold numbers in (IEEE 754-2019, 3.4; manual volume I, chapters 20 and 21)."""
+"""The binary formats that f registers hold numbers in (IEEE 754-2019, 3.4; manual volume I, F, D and Zfh)."""
 
 from __future__ import annotations
 
@@ -52,16 +52,17 @@ class FloatFormat:
         """The bit that a quiet NaN has and a signaling one has not."""
         return 1 << self.fraction - 1
 
+    @property
+    def one(self) -> int:
+        """The bits of 1.0."""
+        return self.bias << self.fraction
+
     def box(self, bits: int) -> int:
         """A register that holds these bits."""
         return (bits | -1 << self.width) & MASK64
 
-    def unbox(self, register: int) -> int:
-        """The bits that a register holds: the canonical NaN if they are not boxed as they should be."""
-        bits = register & (1 << self.width) - 1
-        return bits if self.box(bits) == register else self.nan
 
-
+HALF: Final = FloatFormat("h", 5, 10)
 SINGLE: Final = FloatFormat("s", 8, 23)
 DOUBLE: Final = FloatFormat("d", 11, 52)
-FORMATS: Final = (SINGLE, DOUBLE)
+FORMATS: Final = (HALF, SINGLE, DOUBLE)

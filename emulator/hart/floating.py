@@ -5,6 +5,7 @@ Manual volume I, chapter 20; volume II, "Extension Context Status in mstatus Reg
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import MSTATUS_FS
@@ -14,17 +15,29 @@ if TYPE_CHECKING:
     from emulator.isa.domain import Bool, Domain, Value
 
 FLAGS: Final = 0x1F
+INEXACT: Final = 1
+UNDERFLOW: Final = 2
+OVERFLOW: Final = 4
+DIVIDE_BY_ZERO: Final = 8
 INVALID: Final = 0x10
 MODES: Final = 7
+
+
+class Rounding(IntEnum):
+    """Rounding modes as `frm` and the `rm` field encode them; 5 and 6 are reserved."""
+
+    RNE = 0
+    RTZ = 1
+    RDN = 2
+    RUP = 3
+    RMM = 4
+
 
 DYNAMIC: Final = 7
 """In the `rm` field: round as `frm` says."""
 
-LAST_MODE: Final = 4
-"""RMM; the values above it are reserved."""
-
-LAST_OF_HOST: Final = 3
-"""RUP: the modes up to it are those of the host."""
+LAST_OF_HOST: Final = Rounding.RUP
+"""The modes up to it are those of the host."""
 
 
 def float_dirty(d: Domain) -> Bool:
@@ -51,7 +64,7 @@ def mark_dirty(d: Domain) -> None:
 def rounding_mode(d: Domain, field: Value) -> None:
     """Return the mode that an instruction with this `rm` field rounds in; a reserved one is illegal."""
     mode = d.select(d.eq(field, DYNAMIC), d.get("frm"), field)
-    for _ in d.unless(d.ult(mode, LAST_MODE + 1)):
+    for _ in d.unless(d.ult(mode, Rounding.RMM + 1)):
         d.illegal()
     d.ret(mode)
 
@@ -62,11 +75,3 @@ def accrue(d: Domain, flags: Value) -> None:
     for _ in d.when(d.ne(flags, 0)):
         d.put("fflags", d.or_(d.get("fflags"), flags))
         d.call(mark_dirty)
-
-
-def exact(d: Domain, name: str, field: Value, operands: tuple[Value, ...]) -> Value:
-    """The result of an operation carried out by the book, its rounding mode resolved and its flags raised."""
-    mode = d.call(rounding_mode, field)
-    value = d.float_exact(name, mode, *operands, *[0] * (3 - len(operands)))
-    d.call(accrue, d.get("raised"))
-    return value

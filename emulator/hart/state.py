@@ -86,9 +86,8 @@ RUNTIME: Final = (
     Field("budget0"),  # steps allowed to this slice
     Field("attention"),  # bits of `Attention`
     Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
-    Field("raised"),  # flags of the last floating-point operation that was carried out exactly
     Field("float_on"),  # 1 where f registers may be written without telling anyone: they are dirty already
-    Field("float_fast"),  # 1 where besides the host rounds as `frm` says
+    Field("float_modes"),  # where besides the host rounds as `frm` says: a bit for each `rm` that means this mode
     Field("float_control"),  # the MXCSR that guest code runs with
     Field("host_control"),  # the MXCSR that Python runs with
     Field("trap_cause"),
@@ -129,7 +128,7 @@ SHARED: Final = tuple(
         "ram ram_size rom_base rom_size "  # host address of RAM; the boot ROM is backed right after RAM
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
-        "on_load on_store on_line on_trap on_decode on_float "  # callbacks into Python (`emulator.engine.hooks`)
+        "on_load on_store on_line on_trap on_decode "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count "  # tables of the debugger
         "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"

@@ -231,10 +231,6 @@ class Domain(Ops, Protocol):
         """Have `fflags` complete: what the host's own arithmetic raised is moved there."""
         ...
 
-    def float_exact(self, name: str, mode: Value, a: Value, b: Value, c: Value) -> Value:
-        """Carry out an operation of `emulator.engine.softfloat`; the flags that it raises are left in `raised`."""
-        ...
-
     def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
         """Tell whoever watches the machine that a trap is being taken."""
         ...
@@ -320,7 +316,7 @@ class Execution(Domain, Protocol):
         ...
 
     def float_op(self, name: str, *operands: Value) -> Value:
-        """An operation of `emulator.engine.softfloat` in the row's rounding mode; raises its flags.
+        """An operation of `emulator.hart.arithmetic` in the row's rounding mode; raises its flags.
 
         Comes before any other effect of a row.
         """

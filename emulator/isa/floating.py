@@ -14,6 +14,7 @@ from emulator.hart.fields import MASK64
 from emulator.hart.floatformats import DOUBLE as DOUBLE_FORMAT
 from emulator.hart.floatformats import SINGLE as SINGLE_FORMAT
 from emulator.hart.floating import INVALID
+from emulator.hart.floatparts import Bits, boxed
 from emulator.isa.rows import (
     FLOAT_COMPARE,
     FLOAT_EXACT_FROM_X,
@@ -46,47 +47,8 @@ Meaning = Callable[["Execution"], None]
 # Looking at bits.
 
 
-class _Bits:
-    """An operand's bits, and what they say about it."""
-
-    def __init__(self, x: Execution, form: FloatFormat, register: Value) -> None:
-        self._x, self._form = x, form
-        if form.width < 64:
-            boxed = x.eq(x.lshr(register, form.width), MASK64 >> form.width)
-            register = x.select(boxed, x.zext(register, form.width), form.nan)
-        self.bits = register
-        self.magnitude = x.and_(register, form.sign - 1)
-
-    @property
-    def nan(self) -> Bool:
-        return self._x.ult(self._form.infinity, self.magnitude)
-
-    @property
-    def signaling(self) -> Bool:
-        quiet = self._x.ne(self._x.and_(self.bits, self._form.quiet), 0)
-        return self._x.both(self.nan, self._x.negate(quiet))
-
-    @property
-    def negative(self) -> Bool:
-        return self._x.ne(self._x.and_(self.bits, self._form.sign), 0)
-
-    @property
-    def value(self) -> Value:
-        """A signed integer in the order of the numbers; both zeros are 0."""
-        return self._x.select(self.negative, self._x.sub(0, self.magnitude), self.magnitude)
-
-    @property
-    def rank(self) -> Value:
-        """A signed integer in the order of the numbers; minus zero is below zero."""
-        return self._x.select(self.negative, self._x.xor(self.magnitude, MASK64), self.magnitude)
-
-
-def _box(x: Execution, form: FloatFormat, bits: Value) -> Value:
-    return x.or_(bits, form.box(0))
-
-
-def _pair(x: Execution, form: FloatFormat) -> tuple[_Bits, _Bits]:
-    return _Bits(x, form, x.f1), _Bits(x, form, x.f2)
+def _pair(x: Execution, form: FloatFormat) -> tuple[Bits, Bits]:
+    return Bits(x, form, x.f1), Bits(x, form, x.f2)
 
 
 def _sign_injected(form: FloatFormat, sign: Callable[[Execution, Value, Value], Value]) -> Meaning:
@@ -96,7 +58,7 @@ def _sign_injected(form: FloatFormat, sign: Callable[[Execution, Value, Value], 
         x.begin_float()
         a, b = _pair(x, form)
         bit = x.and_(sign(x, a.bits, b.bits), form.sign)
-        x.write_fd(_box(x, form, x.or_(a.magnitude, bit)))
+        x.write_fd(boxed(x, form, x.or_(a.magnitude, bit)))
 
     return meaning
 
@@ -110,7 +72,7 @@ def _picked(form: FloatFormat, *, larger: bool) -> Meaning:
         x.raise_flags(x.select(x.either(a.signaling, b.signaling), INVALID, 0))
         first = x.slt(b.rank, a.rank) if larger else x.slt(a.rank, b.rank)
         number = x.select(x.either(b.nan, x.both(first, x.negate(a.nan))), a.bits, b.bits)
-        x.write_fd(_box(x, form, x.select(x.both(a.nan, b.nan), form.nan, number)))
+        x.write_fd(boxed(x, form, x.select(x.both(a.nan, b.nan), form.nan, number)))
 
     return meaning
 
@@ -134,7 +96,7 @@ def _classified(form: FloatFormat) -> Meaning:
 
     def meaning(x: Execution) -> None:
         x.begin_float()
-        a = _Bits(x, form, x.f1)
+        a = Bits(x, form, x.f1)
         least = 1 << form.fraction
         # Distance from the middle: 0 zero, 1 subnormal, 2 normal, 3 infinite.
         size = x.add(
@@ -154,7 +116,7 @@ def _classified(form: FloatFormat) -> Meaning:
 def _load(form: FloatFormat) -> Meaning:
     def meaning(x: Execution) -> None:
         x.begin_float()
-        x.write_fd(_box(x, form, x.load(x.add(x.rs1, x.imm), form.width // 8)))
+        x.write_fd(boxed(x, form, x.load(x.add(x.rs1, x.imm), form.width // 8)))
 
     return meaning
 
@@ -178,7 +140,7 @@ def _move_to_x(form: FloatFormat) -> Meaning:
 def _move_from_x(form: FloatFormat) -> Meaning:
     def meaning(x: Execution) -> None:
         x.begin_float()
-        x.write_fd(_box(x, form, x.zext(x.rs1, form.width)))
+        x.write_fd(boxed(x, form, x.zext(x.rs1, form.width)))
 
     return meaning
 
