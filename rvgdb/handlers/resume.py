@@ -8,7 +8,8 @@ from rvgdb.client import Client, thread_of
 from rvgdb.handlers.stops import stop_reply
 from rvgdb.runner import Resume
 from rvgdb.target.api import TargetError
-from rvgdb.target.registers import PC, SIZE
+from rvgdb.target.csr_registers import SIZE
+from rvgdb.target.registers import PC
 
 STEPS = (ActionKind.STEP, ActionKind.STEP_WITH_SIGNAL, ActionKind.STEP_IN_RANGE)
 
