@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from emulator.engine.compiled import mapped_code
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the debug sessions run against QEMU, to see that they ask for nothing that is not so; and set the effort."""
@@ -31,3 +33,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         for mark in item.iter_markers("unlike_qemu"):
             item.add_marker(pytest.mark.skip(reason=f"QEMU: {mark.args[0]}"))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have the engine compiled once, before workers start and before a test listens to what a command says."""
+    if not hasattr(session.config, "workerinput"):
+        mapped_code()
