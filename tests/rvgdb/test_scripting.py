@@ -120,3 +120,10 @@ def test_words_for_pytest() -> None:
     assert "-n" not in pytest_words(["dir", "-n0"])
     with pytest.raises(OptionError, match="no path is given"):
         pytest_words(["-v"])
+
+
+def test_documented_sessions() -> None:
+    """The sessions that the documentation shows pass."""
+    done = rvgdb("test", "docs/sessions", "-n", "0", folder=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
