@@ -50,8 +50,8 @@ class CsrInfo:
 
 UNASKED: Final[dict[Routine, Callable[..., int]]] = {
     pmp_permissions: lambda _first, _last, _priv: MATCH_ALL | EVERYTHING,
-    leaf_permissions: lambda _pte, _priv: EVERYTHING,
-    touch_leaf: lambda pte, _entry, _address, _kind: pte,
+    leaf_permissions: lambda _pte, _stage: EVERYTHING,
+    touch_leaf: lambda pte, _entry, _address, _kind, _stage: pte,
 }
 """What a debugger's translation leaves out of the hart's rules: protection, and the A and D bits."""
 

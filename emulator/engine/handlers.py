@@ -29,10 +29,11 @@ from emulator.engine.layout import (
     UNLINKED,
 )
 from emulator.engine.runtime import data_entry
-from emulator.hart.access import ATOMIC_READ, READ, WRITE, data_context
+from emulator.hart.access import ATOMIC_READ, READ, WRITE
 from emulator.hart.arithmetic import exact
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import accrue, mark_dirty, require_float
+from emulator.hart.modes import current_mode, data_context
 from emulator.hart.state import (
     DATA_ENTRY,
     FETCH_ENTRY,
@@ -515,7 +516,7 @@ def _resume(e: HandlerEmitter) -> None:
         again.set(e.get("attention"))
     e.call_plain("float_context")
     data = e.at(e.field("data_tlb"), e.mul(e.call(data_context), TLB_ENTRIES * DATA_ENTRY))
-    fetch = e.at(e.field("fetch_tlb"), e.mul(e.get("priv"), TLB_ENTRIES * FETCH_ENTRY))
+    fetch = e.at(e.field("fetch_tlb"), e.mul(current_mode(e), TLB_ENTRIES * FETCH_ENTRY))
     e.put_pointer("tlb_data", data)
     e.put_pointer("tlb_fetch", fetch)
     e.jump_to(e.get("pc"), fetch, data)

@@ -10,9 +10,19 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from emulator.engine.integers import MASK, IntOps
-from emulator.engine.layout import NOWHERE
-from emulator.hart.fields import Cause
-from emulator.hart.state import HART_OFFSETS, SHARED_OFFSETS, Attention, Observed, Pending, StopCode
+from emulator.engine.layout import NOWHERE, PAGE, PAGE_SHIFT
+from emulator.hart.fields import PMP_R, Cause, Privilege
+from emulator.hart.pmp import pmp_permissions
+from emulator.hart.state import (
+    HART_OFFSETS,
+    SHARED_OFFSETS,
+    TABLE_ENTRIES,
+    TABLE_ENTRY,
+    Attention,
+    Observed,
+    Pending,
+    StopCode,
+)
 from emulator.isa.domain import Bool, Routine, Value
 
 LIKELY: Final = "!prof !0"
@@ -416,15 +426,37 @@ class RoutineEmitter(Emitter):
         self.put_line(f"ret i64 {text(value)}")
         self.unreachable_from_here()
 
-    def watch(self, address: Value, size: int, kind: int) -> None:
+    def watch(self, address: Value, size: Value, kind: int) -> None:
         """Compare with the watchpoints, if there are any."""
         for _ in self.when(self.ne(self.shared("watch_count"), 0), UNLIKELY):
-            self.call_plain("check_watches", f"i64 {text(address)}", f"i64 {size}", f"i64 {kind}")
+            self.call_plain("check_watches", f"i64 {text(address)}", f"i64 {text(size)}", f"i64 {kind}")
             self.give_up_if_pending()
 
-    def cache(self, address: Value, physical: Value) -> None:
+    def cache(self, formed: Value, address: Value, physical: Value) -> None:
         """Fill the soft TLB."""
-        self.call_plain("fill_data", f"i64 {text(address)}", f"i64 {text(physical)}")
+        self.call_plain("fill_data", f"i64 {text(formed)}", f"i64 {text(address)}", f"i64 {text(physical)}")
+
+    def _table_slot(self, entry: Value) -> str:
+        """Pointer to the entry of `table_tlb` that a guest-physical address may have."""
+        index = self.and_(self.lshr(entry, PAGE_SHIFT), TABLE_ENTRIES - 1)
+        return self.at(self.field("table_tlb"), self.mul(index, TABLE_ENTRY))
+
+    def known_table(self, entry: Value) -> Value:
+        """Probe the small TLB of page-table pages."""
+        slot = self._table_slot(entry)
+        page = self.and_(entry, MASK ^ (PAGE - 1))
+        hit = self.eq(self.load_raw("i64", slot), page)
+        place = self.or_(self.load_raw("i64", self.at(slot, 8)), self.and_(entry, PAGE - 1))
+        return self.select(hit, place, 0)
+
+    def know_table(self, entry: Value, physical: Value) -> None:
+        """Fill it, unless a part of the page cannot be read."""
+        page = self.and_(physical, MASK ^ (PAGE - 1))
+        allowed = self.call(pmp_permissions, page, self.or_(page, PAGE - 1), Privilege.S)
+        for _ in self.when(self.ne(self.and_(allowed, PMP_R), 0)):
+            slot = self._table_slot(entry)
+            self.store_raw("i64", self.and_(entry, MASK ^ (PAGE - 1)), slot)
+            self.store_raw("i64", page, self.at(slot, 8))
 
     def holds_memory(self, physical: Value) -> Bool:
         """Ask for its backing offset."""

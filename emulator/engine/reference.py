@@ -177,7 +177,14 @@ class ReferenceDomain(IntOps):
                     self.put("stop_detail", detail, at)
                 raise _Watched
 
-    def cache(self, address: int, physical: int) -> None:
+    def cache(self, formed: int, address: int, physical: int) -> None:
+        """Nothing is cached."""
+
+    def known_table(self, entry: int) -> int:
+        """Nothing is cached."""
+        return 0
+
+    def know_table(self, entry: int, physical: int) -> None:
         """Nothing is cached."""
 
     def backing_offset(self, physical: int) -> int | None:

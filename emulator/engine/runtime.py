@@ -29,10 +29,22 @@ from emulator.engine.layout import (
     RECORD_PAGE,
     WATCH,
 )
-from emulator.hart.access import check_fetch, data_privilege, page_permissions, translate_fetch
+from emulator.hart.access import check_fetch, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import DYNAMIC, LAST_OF_HOST, float_dirty
-from emulator.hart.state import DATA_ENTRY, FETCH_ENTRY, HART_OFFSETS, NO_TAG, PRIVILEGES, TLB_ENTRIES, Pending
+from emulator.hart.modes import PRIVILEGE
+from emulator.hart.state import (
+    CONTEXTS,
+    DATA_ENTRY,
+    FETCH_ENTRY,
+    HART_OFFSETS,
+    MODES,
+    NO_TAG,
+    TABLE_ENTRIES,
+    TABLE_ENTRY,
+    TLB_ENTRIES,
+    Pending,
+)
 from emulator.hart.translation import FETCH, LOAD, STORE
 
 if TYPE_CHECKING:
@@ -169,7 +181,7 @@ def _forget_stores(e: RuntimeEmitter) -> None:
     for _ in e.loop(lambda: e.ult(hart.get(), count)):
         table = e.at(first, e.add(e.mul(hart.get(), size), HART_OFFSETS["data_tlb"]))
         at = e.var(0)
-        for _ in e.loop(lambda: e.ult(at.get(), PRIVILEGES * TLB_ENTRIES * DATA_ENTRY)):  # noqa: B023 -- emitted at once
+        for _ in e.loop(lambda: e.ult(at.get(), CONTEXTS * TLB_ENTRIES * DATA_ENTRY)):  # noqa: B023 -- emitted at once
             entry = e.at(table, at.get())
             tag = e.load_word(e.at(entry, 8))
             page = e.lshr(e.add(tag, e.load_word(e.at(entry, 16))), PAGE_SHIFT)
@@ -189,17 +201,19 @@ def data_entry(e: Emitter, table: str, address: Value) -> str:
 
 
 def _fill_data(e: RuntimeEmitter) -> None:
-    """Cache that %a0 translates to physical %a1."""
-    backing = e.backing(e.and_("%a1", PAGE_BITS))
+    """Cache that %a0, which masking makes %a1, translates to physical %a2."""
+    backing = e.backing(e.and_("%a2", PAGE_BITS))
     for _ in e.when(e.eq(backing, NOWHERE)):
         e.ret()
     page = e.and_("%a0", PAGE_BITS)
-    allowed = e.call(page_permissions, e.and_("%a1", PAGE_BITS), e.call(data_privilege))
+    priv = e.and_(e.get("access_mode"), PRIVILEGE)
+    allowed = e.call(page_permissions, e.and_("%a2", PAGE_BITS), priv)
     allowed = e.and_(allowed, e.get("leaf"))
     lines = e.var(e.load_word(e.lines_of(backing)))
     e.put("watch_reads", 0)
     for _ in e.when(e.ne(e.shared("watch_count"), 0), UNLIKELY):
-        lines.set(e.or_(lines.get(), e.call_plain("watched_lines", f"i64 {page}", result="i64")))
+        watched = e.and_("%a1", PAGE_BITS)
+        lines.set(e.or_(lines.get(), e.call_plain("watched_lines", f"i64 {watched}", result="i64")))
     readable = e.both(e.ne(e.and_(allowed, LOAD), 0), e.eq(e.get("watch_reads"), 0))
     writable = e.both(e.ne(e.and_(allowed, STORE), 0), e.ult(backing, e.shared("ram_size")))
     entry = data_entry(e, e.get_pointer("tlb_data"), "%a0")
@@ -256,10 +270,10 @@ def _check_watches(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def _flush_table(e: RuntimeEmitter, table: str, size: int, tags: tuple[int, ...]) -> None:
+def _flush_table(e: RuntimeEmitter, table: str, entries: int, size: int, tags: tuple[int, ...]) -> None:
     at = e.var(0)
     base = e.field(table)
-    for _ in e.loop(lambda: e.ult(at.get(), PRIVILEGES * TLB_ENTRIES * size)):
+    for _ in e.loop(lambda: e.ult(at.get(), entries * size)):
         for tag in tags:
             e.store_raw("i64", NO_TAG, e.at(base, e.add(at.get(), tag)))
         at.set(e.add(at.get(), size))
@@ -267,8 +281,9 @@ def _flush_table(e: RuntimeEmitter, table: str, size: int, tags: tuple[int, ...]
 
 def _flush_tlbs(e: RuntimeEmitter) -> None:
     """Forget every cached translation of this hart."""
-    _flush_table(e, "data_tlb", DATA_ENTRY, (0, 8))
-    _flush_table(e, "fetch_tlb", FETCH_ENTRY, (0,))
+    _flush_table(e, "data_tlb", CONTEXTS * TLB_ENTRIES, DATA_ENTRY, (0, 8))
+    _flush_table(e, "fetch_tlb", MODES * TLB_ENTRIES, FETCH_ENTRY, (0,))
+    _flush_table(e, "table_tlb", TABLE_ENTRIES, TABLE_ENTRY, (0,))
     e.ret()
 
 
@@ -472,7 +487,7 @@ FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("drop_line", ("i64",), "void", _drop_line),
     ("mark_line", ("i64",), "void", _mark_line),
     ("forget_stores", ("i64",), "void", _forget_stores),
-    ("fill_data", ("i64", "i64"), "void", _fill_data),
+    ("fill_data", ("i64", "i64", "i64"), "void", _fill_data),
     ("watched_lines", ("i64",), "i64", _watched_lines),
     ("check_watches", ("i64", "i64", "i64"), "void", _check_watches),
     ("flush_tlbs", (), "void", _flush_tlbs),

@@ -1,54 +1,77 @@
-"""From an address as the program formed it to a physical one: effective privilege, translation, protection."""
+"""From an address as the program formed it to a physical one: effective mode, masking, translation, protection.
+
+An access begins with `begin_access` (or, for HLV, HLVX and HSV, `begin_guest_access`), which leaves in the hart's state
+the mode that it is made in and how its addresses are masked. From then on everything sees the masked address:
+alignment, watchpoints, translation, protection, reservations and trap values. Only the soft TLB knows the other one.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import MSTATUS_MPRV, MSTATUS_SUM, Cause, Privilege
+from emulator.hart.fields import Cause, Privilege
+from emulator.hart.masking import UNMASKED, masked, pointer_mask
+from emulator.hart.modes import PRIVILEGE, current_mode, data_mode, guest_mode
 from emulator.hart.pmp import pmp_permissions
 from emulator.hart.state import NO_TAG
-from emulator.hart.translation import FETCH, LOAD, STORE, translate
+from emulator.hart.translation import EXECUTE, FETCH, LOAD, STORE, access_cause, translate
 from emulator.isa.domain import Routine, routine
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Domain, Value
 
 PAGE: Final = 0xFFF
-SUM_CONTEXT: Final = 2
 
 
 @routine(params=0)
-def data_privilege(d: Domain) -> None:
-    """The privilege that loads and stores are made with: the current one, or `mstatus.MPP` under MPRV."""
-    status = d.get("mstatus")
-    borrowed = d.both(d.eq(d.get("priv"), Privilege.M), d.ne(d.and_(status, MSTATUS_MPRV), 0))
-    d.ret(d.select(borrowed, d.and_(d.lshr(status, 11), 3), d.get("priv")))
+def begin_access(d: Domain) -> None:
+    """Begin a load or store of the running instruction."""
+    mode = d.call(data_mode)
+    d.put("access_mode", mode)
+    d.put("access_mask", d.call(pointer_mask, mode, 0))
+
+
+@routine(params=0)
+def begin_guest_access(d: Domain) -> None:
+    """Begin an HLV or HSV: a guest's access, whatever the hart's own mode and MPRV."""
+    mode = guest_mode(d)
+    d.put("access_mode", mode)
+    d.put("access_mask", d.call(pointer_mask, mode, d.flag(d.eq(d.get("priv"), Privilege.U))))
+
+
+@routine(params=0)
+def begin_guest_execution(d: Domain) -> None:
+    """Begin an HLVX, which stands in for a fetch and is not masked."""
+    d.put("access_mode", guest_mode(d))
+    d.put("access_mask", UNMASKED)
+
+
+def start_access(d: Domain, formed: Value, begin: Routine = begin_access) -> Value:
+    """Begin an access at an address as the program formed it; returns the masked one."""
+    d.call(begin)
+    address = masked(d, formed)
+    d.put("access_start", address)
+    return address
+
+
+def _reach(d: Domain, address: Value, kind: Value) -> Value:
+    """Physical address of a byte of the access that has begun."""
+    return d.call(translate, address, kind, d.get("access_mode"))
 
 
 @routine(params=2, traps=True)
-def translate_data(d: Domain, address: Value, kind: Value) -> None:
+def translate_data(d: Domain, formed: Value, kind: Value) -> None:
     """Physical address of a byte that is loaded or stored (`kind`). One page's bytes translate alike.
 
     With `LOAD | STORE` either permission is enough, and a fault is a store's.
     """
-    d.ret(d.call(translate, address, kind, d.call(data_privilege)))
+    d.ret(_reach(d, start_access(d, formed), kind))
 
 
 @routine(params=1, traps=True)
 def translate_fetch(d: Domain, address: Value) -> None:
     """Physical address of an instruction parcel."""
-    d.ret(d.call(translate, address, FETCH, d.get("priv")))
-
-
-@routine(params=0)
-def data_context(d: Domain) -> None:
-    """Which TLB set loads and stores use: one a privilege, and one more (2) for S-mode under SUM.
-
-    A change of MXR or of `satp` flushes instead.
-    """
-    priv = d.call(data_privilege)
-    summed = d.ne(d.and_(d.get("mstatus"), MSTATUS_SUM), 0)
-    d.ret(d.select(d.both(d.eq(priv, Privilege.S), summed), SUM_CONTEXT, priv))
+    d.ret(d.call(translate, address, FETCH, current_mode(d)))
 
 
 @routine(params=2)
@@ -59,16 +82,19 @@ def page_permissions(d: Domain, page: Value, priv: Value) -> None:
 
 @routine(params=3, traps=True)
 def check_data(d: Domain, physical: Value, size: Value, kind: Value) -> None:
-    """Raise the access fault if the PMP forbids this load or store of `size` bytes at `physical`.
+    """Raise the access fault if the PMP forbids the access that has begun, `size` bytes at `physical`.
 
-    With `LOAD | STORE` either permission is enough, and the fault is a store's.
+    With `LOAD | STORE` either permission is enough, and the fault is a store's. `EXECUTE` needs R and X.
 
     The trap value is left to the caller, who knows the virtual address: `trap_tval` is set before the call.
     """
-    priv = d.call(data_privilege)
+    priv = d.and_(d.get("access_mode"), PRIVILEGE)
     allowed = d.call(pmp_permissions, physical, d.add(physical, d.sub(size, 1)), priv)
-    for _ in d.when(d.eq(d.and_(allowed, kind), 0)):
-        d.trap(d.select(d.eq(kind, LOAD), Cause.LOAD_ACCESS, Cause.STORE_ACCESS), d.get("trap_tval"))
+    wanted = d.select(d.eq(kind, EXECUTE), LOAD | FETCH, kind)
+    granted = d.and_(allowed, wanted)
+    both = d.both(d.eq(kind, EXECUTE), d.ne(granted, wanted))
+    for _ in d.when(d.either(d.eq(granted, 0), both)):
+        d.trap(access_cause(d, kind), d.get("trap_tval"))
 
 
 @routine(params=2, traps=True)
@@ -79,13 +105,14 @@ def check_fetch(d: Domain, physical: Value, address: Value) -> None:
         d.trap(Cause.FETCH_ACCESS, address)
 
 
-def _locate(d: Domain, address: Value, size: Value, kind: int) -> Value:
-    """Translate and check an access that lies in one page; returns its physical address."""
-    physical = d.call(translate_data, address, kind)
+@routine(params=3, traps=True)
+def locate(d: Domain, address: Value, size: Value, kind: Value) -> None:
+    """Translate and check a part in one page of the access that has begun; returns its physical address."""
+    physical = _reach(d, address, kind)
     d.put("trap_tval", address)
-    d.put("fault_cause", Cause.LOAD_ACCESS if kind == LOAD else Cause.STORE_ACCESS)
+    d.put("fault_cause", access_cause(d, kind))
     d.call(check_data, physical, size, kind)
-    return physical
+    d.ret(physical)
 
 
 def _crosses(d: Domain, address: Value, size: int) -> Value:
@@ -97,49 +124,83 @@ def _locate_both(d: Domain, address: Value, size: int, kind: int) -> None:
 
     Each part is one memory operation: a PMP entry that matches some of its bytes must match all of them, "or the
     operation fails, irrespective of the L, R, W, and X bits" ("Physical Memory Protection", priority and matching).
+    And each is masked by itself, so the second may be far from the first.
     """
     first = d.sub(PAGE + 1, d.and_(address, PAGE))
-    _locate(d, address, first, kind)
-    _locate(d, d.add(address, first), d.sub(size, first), kind)
+    second = masked(d, d.add(address, first))
+    d.watch(second, d.sub(size, first), kind & (LOAD | STORE) or LOAD)
+    d.call(locate, address, first, kind)
+    d.call(locate, second, d.sub(size, first), kind)
 
 
-def _reader(size: int) -> Routine:
-    def body(d: Domain, address: Value) -> None:
+@routine(params=2, traps=True)
+def read_byte(d: Domain, address: Value, kind: Value) -> None:
+    """A byte of the access that has begun, by itself."""
+    d.ret(d.load_physical(d.call(locate, masked(d, address), 1, kind), 1))
+
+
+@routine(params=2, traps=True)
+def write_byte(d: Domain, address: Value, value: Value) -> None:
+    """Store a byte of the access that has begun, by itself."""
+    d.store_physical(d.call(locate, masked(d, address), 1, STORE), 1, value)
+
+
+def _reader(name: str, size: int, begin: Routine = begin_access, kind: int = LOAD) -> Routine:
+    """The slow path of a load; only what the hart's own mode loads is cached."""
+
+    def body(d: Domain, formed: Value) -> None:
+        address = start_access(d, formed, begin)
         d.watch(address, size, LOAD)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
-            _locate_both(d, address, size, LOAD)
-            value = d.call(READ[1], address)
-            for at in range(1, size):
-                value = d.or_(value, d.shl(d.call(READ[1], d.add(address, at)), 8 * at))
+            _locate_both(d, address, size, kind)
+            value: Value = 0
+            for at in range(size):
+                value = d.or_(value, d.shl(d.call(read_byte, d.add(address, at), kind), 8 * at))
             d.ret(value)
-        physical = _locate(d, address, size, LOAD)
-        d.cache(address, physical)
+        physical = d.call(locate, address, size, kind)
+        if begin is begin_access:
+            d.cache(formed, address, physical)
         d.ret(d.load_physical(physical, size))
 
-    return Routine(f"read_{size}", 1, body, traps=True)
+    return Routine(f"{name}_{size}", 1, body, traps=True)
 
 
-def _writer(size: int) -> Routine:
-    def body(d: Domain, address: Value, value: Value) -> None:
+def _writer(name: str, size: int, begin: Routine = begin_access) -> Routine:
+    """The slow path of a store."""
+
+    def body(d: Domain, formed: Value, value: Value) -> None:
+        address = start_access(d, formed, begin)
         d.watch(address, size, STORE)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
             _locate_both(d, address, size, STORE)
             for at in range(size):
-                d.call(WRITE[1], d.add(address, at), d.lshr(value, 8 * at))
+                d.call(write_byte, d.add(address, at), d.lshr(value, 8 * at))
             d.ret(0)
-        physical = _locate(d, address, size, STORE)
-        d.cache(address, physical)
+        physical = d.call(locate, address, size, STORE)
+        if begin is begin_access:
+            d.cache(formed, address, physical)
         d.store_physical(physical, size, value)
         d.ret(0)
 
-    return Routine(f"write_{size}", 2, body, traps=True)
+    return Routine(f"{name}_{size}", 2, body, traps=True)
 
 
-READ: Final = {size: _reader(size) for size in (1, 2, 4, 8)}
+SIZES: Final = (1, 2, 4, 8)
+
+READ: Final = {size: _reader("read", size) for size in SIZES}
 """By size: load at an address as the program formed it, aligned or not; the slow path of every load."""
 
-WRITE: Final = {size: _writer(size) for size in (1, 2, 4, 8)}
+WRITE: Final = {size: _writer("write", size) for size in SIZES}
 """By size: store, the slow path of every store."""
+
+GUEST_READ: Final = {size: _reader("guest_read", size, begin_guest_access) for size in SIZES}
+"""By size: HLV. Returns the value, zero-extended."""
+
+GUEST_EXECUTE: Final = {size: _reader("guest_execute", size, begin_guest_execution, EXECUTE) for size in (2, 4)}
+"""By size: HLVX."""
+
+GUEST_WRITE: Final = {size: _writer("guest_write", size, begin_guest_access) for size in SIZES}
+"""By size: HSV."""
 
 
 def _aligned(d: Domain, address: Value, size: int, cause: Cause) -> None:
@@ -148,49 +209,52 @@ def _aligned(d: Domain, address: Value, size: int, cause: Cause) -> None:
 
 
 def _atomic_read(size: int) -> Routine:
-    def body(d: Domain, address: Value) -> None:
+    def body(d: Domain, formed: Value) -> None:
+        address = start_access(d, formed)
         _aligned(d, address, size, Cause.STORE_MISALIGNED)
         d.watch(address, size, LOAD | STORE)
-        physical = _locate(d, address, size, STORE)
-        d.cache(address, physical)
+        physical = d.call(locate, address, size, STORE)
+        d.cache(formed, address, physical)
         d.ret(d.load_physical(physical, size))
 
     return Routine(f"atomic_read_{size}", 1, body, traps=True)
 
 
 @routine(params=1, traps=True)
-def atomic_pair(d: Domain, address: Value) -> None:
+def atomic_pair(d: Domain, formed: Value) -> None:
     """Everything that can stop an AMO of 16 bytes, before any of them is touched."""
+    address = start_access(d, formed)
     _aligned(d, address, 16, Cause.STORE_MISALIGNED)
     d.watch(address, 16, LOAD | STORE)
-    _locate(d, address, 16, STORE)
+    d.call(locate, address, 16, STORE)
     d.ret(0)
 
 
 def _load_reserved(size: int) -> Routine:
-    def body(d: Domain, address: Value) -> None:
-        _aligned(d, address, size, Cause.LOAD_MISALIGNED)
-        value = d.call(READ[size], address)
-        d.put("reservation", d.call(translate_data, address, LOAD))
+    def body(d: Domain, formed: Value) -> None:
+        _aligned(d, start_access(d, formed), size, Cause.LOAD_MISALIGNED)
+        value = d.call(READ[size], formed)
+        d.put("reservation", d.call(translate_data, formed, LOAD))
         d.ret(value)
 
     return Routine(f"load_reserved_{size}", 1, body, traps=True)
 
 
 def _store_conditional(size: int) -> Routine:
-    def body(d: Domain, address: Value, value: Value) -> None:
+    def body(d: Domain, formed: Value, value: Value) -> None:
+        address = start_access(d, formed)
         _aligned(d, address, size, Cause.STORE_MISALIGNED)
-        physical = _locate(d, address, size, STORE)
+        physical = d.call(locate, address, size, STORE)
         held = d.eq(d.get("reservation"), physical)
         for _ in d.when(held):
-            d.call(WRITE[size], address, value)
+            d.call(WRITE[size], formed, value)
         d.put("reservation", NO_TAG)
         d.ret(d.flag(d.negate(held)))
 
     return Routine(f"store_conditional_{size}", 2, body, traps=True)
 
 
-ATOMIC_READ: Final = {size: _atomic_read(size) for size in (1, 2, 4, 8)}
+ATOMIC_READ: Final = {size: _atomic_read(size) for size in SIZES}
 """By size: the load of an AMO, whose every exception is a store's; what it may read, it may write."""
 
 LOAD_RESERVED: Final = {size: _load_reserved(size) for size in (4, 8)}

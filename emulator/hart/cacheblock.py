@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.access import WRITE, check_data, translate_data
+from emulator.hart.access import WRITE, check_data, start_access, translate_data
 from emulator.hart.fields import MASK64, Privilege
 from emulator.hart.translation import LOAD, STORE
 from emulator.isa.domain import routine
@@ -28,28 +28,28 @@ def check_block_enabled(d: Domain, enable: Value) -> None:
         d.illegal()
 
 
-def _reach(d: Domain, address: Value, kind: int) -> None:
-    """Raise the fault if no access of `kind` may be made to the block that `address` lies in."""
-    physical = d.call(translate_data, address, kind)
-    d.put("trap_tval", address)
+def _reach(d: Domain, formed: Value, kind: int) -> None:
+    """Raise the fault if no access of `kind` may be made to the block around an address; it reports the address."""
+    physical = d.call(translate_data, formed, kind)
+    d.put("trap_tval", d.get("access_start"))
     d.call(check_data, d.and_(physical, MASK64 ^ (BLOCK - 1)), BLOCK, kind)
 
 
 @routine(params=2, traps=True)
-def manage_block(d: Domain, address: Value, enable: Value) -> None:
+def manage_block(d: Domain, formed: Value, enable: Value) -> None:
     """Clean, flush or invalidate: allowed where loads or stores are; a fault is a store's."""
     d.call(check_block_enabled, enable)
-    _reach(d, address, LOAD | STORE)
+    _reach(d, formed, LOAD | STORE)
     d.ret(0)
 
 
 @routine(params=2, traps=True)
-def zero_block(d: Domain, address: Value, enable: Value) -> None:
+def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     """Store zeros to the whole block, or none of them."""
     d.call(check_block_enabled, enable)
-    start = d.and_(address, MASK64 ^ (BLOCK - 1))
-    d.watch(start, BLOCK, STORE)
-    _reach(d, start, STORE)
+    start = d.and_(formed, MASK64 ^ (BLOCK - 1))
+    d.watch(start_access(d, start), BLOCK, STORE)
+    _reach(d, formed, STORE)
     for at in range(0, BLOCK, 8):
         d.call(WRITE[8], d.add(start, at), 0)
     d.ret(0)

@@ -19,8 +19,11 @@ PMP_ENTRIES: Final = 16
 STATEENS: Final = 4
 """Registers of each of `mstateen0-3`, `hstateen0-3` and `sstateen0-3`."""
 
-PRIVILEGES: Final = 4
-"""U 0, S 1, (reserved 2), M 3."""
+MODES: Final = 6
+"""U 0, S 1, (reserved 2), M 3, VU 4, VS 5: see `emulator.hart.modes`."""
+
+CONTEXTS: Final = MODES + 1
+"""Sets of cached data translations: one a mode, and 2 and 6 for S and VS under SUM."""
 
 TLB_ENTRIES: Final = 256
 """Entries of one TLB; a power of two."""
@@ -30,6 +33,12 @@ DATA_ENTRY: Final = 32
 
 FETCH_ENTRY: Final = 32
 """Bytes of a fetch entry: virtual page, pointer to the page's records, backing offset of the page, unused."""
+
+TABLE_ENTRIES: Final = 64
+"""Guest-physical pages with page tables whose place is remembered; a power of two."""
+
+TABLE_ENTRY: Final = 16
+"""Bytes of such an entry: guest-physical page, physical page."""
 
 NO_TAG: Final = (1 << 64) - 1
 """A tag that no access ever compares equal to: every compared address has its page-offset bits cleared."""
@@ -104,7 +113,13 @@ RUNTIME: Final = (
     Field("mask_interrupts"),  # 1 while a debugger steps with interrupts held back
     Field("ip"),  # record of the instruction that called a routine
     Field("next_ip"),  # record that a fetch found
+    Field("access_mode"),  # the mode that the current access is made in
+    Field("access_mask"),  # how its address is masked (`emulator.hart.masking`)
+    Field("access_start"),  # its first byte's address, masked
+    Field("access_address"),  # address of the part that is being translated: what a fault reports
+    Field("access_kind"),  # what it is: LOAD, STORE, FETCH, EXECUTE
     Field("leaf"),  # kinds of access that the page just translated allows (see `emulator.hart.translation`)
+    Field("walked"),  # kinds of access that the last walk's leaf allows
     Field("watch_reads"),  # whether the page being cached has a watchpoint on loads
     Field("cur"),  # fetch entry that the running code came through
     Field("tlb_data"),
@@ -118,8 +133,9 @@ RUNTIME: Final = (
 """The engine's own: derived, or void between runs."""
 
 TLBS: Final = (
-    Field("data_tlb", PRIVILEGES * TLB_ENTRIES * DATA_ENTRY // WORD),
-    Field("fetch_tlb", PRIVILEGES * TLB_ENTRIES * FETCH_ENTRY // WORD),
+    Field("data_tlb", CONTEXTS * TLB_ENTRIES * DATA_ENTRY // WORD),
+    Field("fetch_tlb", MODES * TLB_ENTRIES * FETCH_ENTRY // WORD),
+    Field("table_tlb", TABLE_ENTRIES * TABLE_ENTRY // WORD),
 )
 
 SHARED: Final = tuple(

@@ -207,12 +207,23 @@ class Domain(Ops, Protocol):
         """Forget every cached translation of this hart."""
         ...
 
-    def watch(self, address: Value, size: int, kind: int) -> None:
+    def watch(self, address: Value, size: Value, kind: int) -> None:
         """Stop before an access (`emulator.hart.access.LOAD`, `STORE` or both) that a watchpoint covers."""
         ...
 
-    def cache(self, address: Value, physical: Value) -> None:
-        """Remember the translation of the page of `address`, so that the next access need not ask again."""
+    def cache(self, formed: Value, address: Value, physical: Value) -> None:
+        """Remember where the page of an address is, so that the next access need not ask again.
+
+        It is remembered under the address as the program formed it; `address` is the masked one.
+        """
+        ...
+
+    def known_table(self, entry: Value) -> Value:
+        """Physical address of a guest-physical page-table entry whose page is remembered; 0 if it is not."""
+        ...
+
+    def know_table(self, entry: Value, physical: Value) -> None:
+        """Remember where the page of a guest-physical page-table entry is."""
         ...
 
     def holds_memory(self, physical: Value) -> Bool:
