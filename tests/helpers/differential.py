@@ -234,7 +234,7 @@ class Comparison:
             bits = pick.choice((*edges, (1 << form.fraction) - 1, form.bias << form.fraction))
             bits |= pick.getrandbits(1) * form.sign
         elif kind < 0.8:  # near one, so that sums and differences round in all ways
-            exponent = form.bias + pick.randrange(-70, 71)
+            exponent = max(0, min(2 * form.bias, form.bias + pick.randrange(-70, 71)))
             bits = pick.getrandbits(1) * form.sign | exponent << form.fraction | pick.getrandbits(form.fraction)
         else:
             bits = pick.getrandbits(form.width)
