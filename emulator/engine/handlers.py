@@ -257,18 +257,15 @@ class RowEmitter(HandlerEmitter):
         self._enter_slow()
         super().trap(cause, tval, gva=gva, tval2=tval2, tinst=tinst)
 
-    def illegal(self) -> None:
+    def illegal(self, *, virtual: Bool = False) -> None:
         self.spill()
-        super().illegal()
+        super().illegal(virtual=virtual)
 
     # Control transfer.
 
     def _check_target(self, target: Value) -> None:
         for _ in self.when(self.ne(self.and_(target, self.get("ialign")), 0), UNLIKELY):
-            self.put("trap_cause", Cause.FETCH_MISALIGNED)
-            self.put("trap_tval", target)
-            self.put("pending", Pending.TRAP)
-            self.give_up()
+            super().trap(Cause.FETCH_MISALIGNED, target)
 
     def _go_relative(self) -> None:
         if self._near:

@@ -365,10 +365,10 @@ class Emitter:
         self.put("pending", Pending.TRAP)
         self.give_up()
 
-    def illegal(self) -> None:
-        """Raise an illegal-instruction exception with the running instruction's bits."""
+    def illegal(self, *, virtual: Bool = False) -> None:
+        """Raise an illegal- or virtual-instruction exception with the running instruction's bits."""
         bits = self.call_plain("instruction_bits", result="i64")
-        self.trap(Cause.ILLEGAL, bits)
+        self.trap(self.select(virtual, Cause.VIRTUAL_INSTRUCTION, Cause.ILLEGAL), bits)
 
     def _attention(self, bit: int) -> None:
         self.put("attention", self.or_(self.get("attention"), bit))
@@ -376,6 +376,10 @@ class Emitter:
     def attend(self) -> None:
         """Look at interrupts and context before the next instruction."""
         self._attention(Attention.CHECK)
+
+    def end_slice(self) -> None:
+        """Leave the run slice before the next instruction."""
+        self._attention(Attention.LEAVE)
 
     def flush(self) -> None:
         """Drop cached translations before the next instruction (the running one still derives its pc from them)."""

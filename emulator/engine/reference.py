@@ -142,12 +142,16 @@ class ReferenceDomain(IntOps):
             self.put(name, value)
         raise Trapped(cause, tval)
 
-    def illegal(self) -> None:
-        """Raise an illegal-instruction exception."""
-        raise Trapped(Cause.ILLEGAL, self.bits)
+    def illegal(self, *, virtual: bool = False) -> None:
+        """Raise an illegal- or virtual-instruction exception."""
+        self.trap(Cause.VIRTUAL_INSTRUCTION if virtual else Cause.ILLEGAL, self.bits)
 
     def attend(self) -> None:
         """Nothing to do: every step looks at interrupts."""
+
+    def end_slice(self) -> None:
+        """Ask to leave the slice."""
+        self.put("attention", self.get("attention") | Attention.LEAVE)
 
     def flush(self) -> None:
         """Nothing to do: nothing is cached."""
@@ -167,7 +171,7 @@ class ReferenceDomain(IntOps):
     def in_trap_loop(self) -> None:
         """Ask to leave the slice."""
         self.put("stop", StopCode.TRAP_LOOP)
-        self.put("attention", self.get("attention") | Attention.LEAVE)
+        self.end_slice()
 
     def watch(self, address: int, size: int, kind: int) -> None:
         """Stop before an access that a watchpoint covers."""
@@ -312,7 +316,7 @@ class ReferenceExecution(ReferenceDomain):
 
     def _aligned(self, target: int) -> int:
         if target & self.get("ialign"):
-            raise Trapped(Cause.FETCH_MISALIGNED, target)
+            self.trap(Cause.FETCH_MISALIGNED, target)
         return target
 
     def go(self, pc: int) -> None:
@@ -350,7 +354,7 @@ class ReferenceExecution(ReferenceDomain):
         physical = self.call(translate_fetch, address)
         self.call(check_fetch, physical, address)
         if self.backing_offset(physical) is None:
-            raise Trapped(Cause.FETCH_ACCESS, address)
+            self.trap(Cause.FETCH_ACCESS, address)
         return self.load_physical(physical, 2)
 
     def step(self, extensions: int) -> None:

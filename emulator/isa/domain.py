@@ -191,12 +191,19 @@ class Domain(Ops, Protocol):
         """
         ...
 
-    def illegal(self) -> None:
-        """Raise an illegal-instruction exception with the bits of the running instruction as trap value."""
+    def illegal(self, *, virtual: Bool = False) -> None:
+        """Raise an illegal-instruction exception with the bits of the running instruction as trap value.
+
+        Where `virtual` holds it is a virtual-instruction exception (`emulator.hart.refusal` decides).
+        """
         ...
 
     def attend(self) -> None:
         """After this instruction, look again at interrupts and at the translation context."""
+        ...
+
+    def end_slice(self) -> None:
+        """After this instruction, leave the run slice: something is due before its end."""
         ...
 
     def now(self) -> Value:
