@@ -11,7 +11,7 @@ from rvgdb.target.api import EFAULT, Debug, Machine, TargetError
 from rvgdb.target.breakpoints import BreakpointTable
 from rvgdb.target.registers import RegisterFile, target_features
 
-MODES = {0: "U", 1: "S", 3: "M"}
+MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
 
 
 @dataclass(frozen=True, slots=True)
