@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from emulator.engine.layout import RAM_BASE
 from emulator.hart.fields import Cause
 from emulator.isa.extensions import parse_cpu
-from tests.helpers.rig import RAM_BASE, Rig
+from tests.helpers.rig import Rig
 
 U, S, M = 0, 1, 3
 M_HANDLER, S_HANDLER, VS_HANDLER = RAM_BASE + 0x1000, RAM_BASE + 0x2000, RAM_BASE + 0x3000

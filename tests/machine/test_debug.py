@@ -116,6 +116,9 @@ def test_there_is_no_such_csr(engine: str) -> None:
         guest.debug.read_csr(0, 0x7C0)
     with pytest.raises(CsrRefused, match="priv"):
         guest.debug.write_priv(0, 2)
+    guest.debug.write_priv(0, 5)
+    assert guest.debug.read_priv(0) == 5  # VS, as QEMU has it
+    assert guest.machine.harts[0].get("virt") == 1
 
 
 def test_a_counter_set_by_a_debugger(engine: str) -> None:
