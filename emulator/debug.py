@@ -17,6 +17,7 @@ from emulator.hart import csrs
 from emulator.hart.access import translate_data
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.translation import EVERYTHING, LOAD, leaf_permissions, touch_leaf
+from emulator.hart.traplog import TrapRecord, last_traps
 from emulator.isa.domain import Routine
 from emulator.isa.extensions import satisfied
 from emulator.isa.table import instruction_length
@@ -197,6 +198,10 @@ class Debug:
         after = self.read_csr(hart, number)
         if after == before != value & MASK64:
             raise CsrRefused(f"{row.name} stays {after:#x}: {value & MASK64:#x} changes none of its writable bits")
+
+    def traps(self, hart: int) -> tuple[TrapRecord, ...]:
+        """The last traps that a hart took, oldest first."""
+        return last_traps(self._harts[hart])
 
     # Memory.
 

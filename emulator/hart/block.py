@@ -118,5 +118,5 @@ class Blocks:
             hart.put("misa", self._cpu.misa)
             hart.put("menvcfg", self._cpu.menvcfg)
             hart.put("ialign", 0 if self._cpu.has("zca") else 2)
-            for name in ("steps", "time_base", "budget", "budget0", "attention", "pending"):
+            for name in ("steps", "time_base", "budget", "budget0", "attention", "pending", "trap_count"):
                 hart.put(name, 0)

@@ -25,6 +25,12 @@ MODES: Final = 6
 CONTEXTS: Final = MODES + 1
 """Sets of cached data translations: one a mode, and 2 and 6 for S and VS under SUM."""
 
+TRAPS_KEPT: Final = 16
+"""Traps that a hart remembers; a power of two."""
+
+TRAP_WORDS: Final = 8
+"""Words that it keeps of each (`emulator.hart.traplog`); a power of two."""
+
 TLB_ENTRIES: Final = 256
 """Entries of one TLB; a power of two."""
 
@@ -109,6 +115,8 @@ RUNTIME: Final = (
     Field("trap_gva"),  # 1 where `trap_tval` is a guest virtual address
     Field("trap_tval2"),  # what goes to mtval2 or htval: a guest-physical address, shifted right by 2
     Field("trap_tinst"),  # what goes to mtinst or htinst
+    Field("trap_count"),  # traps taken since the reset
+    Field("trap_log", TRAPS_KEPT * TRAP_WORDS),  # the last of them (`emulator.hart.traplog`)
     Field("fault_cause"),  # what it is if nothing answers the access that is being made
     Field("stop"),  # a value of `StopCode`
     Field("stop_detail", 4),

@@ -30,6 +30,7 @@ from emulator.hart.fields import (
     Privilege,
 )
 from emulator.hart.refusal import below_machine, controlled, is_guest, is_user, refuse
+from emulator.hart.traplog import mode_code, note_trap
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def take_trap(d: Domain, pc: Value, cause: Value, tval: Value) -> None:
     here. At V=1 an address is a guest's in any case.
     """
     d.observe_trap(pc, cause, tval)
+    source = mode_code(d)
     number = d.and_(cause, 63)
     is_interrupt = d.ne(d.lshr(cause, 63), 0)
     guest = is_guest(d)
@@ -157,6 +159,7 @@ def take_trap(d: Domain, pc: Value, cause: Value, tval: Value) -> None:
         _enter_supervisor(d, pc, cause, tval, gva)
     for _ in d.unless(to_s):
         _enter_machine(d, pc, cause, tval, gva)
+    note_trap(d, source, pc, cause, tval)
     for name in ("trap_gva", "trap_tval2", "trap_tinst"):
         d.put(name, 0)
     d.attend()

@@ -8,6 +8,7 @@ from rvgdb.keyvals import nearest
 from rvgdb.monitor import (
     cont,
     cpu,
+    csr,
     examine,
     gdbserver,
     info_cpus,
@@ -18,16 +19,19 @@ from rvgdb.monitor import (
     quit_command,
     stop,
     system_reset,
+    trap,
 )
 from rvgdb.monitor.command import Command, MonitorError, Scene
 
 COMMANDS: Final = (
     cont.COMMAND,
     cpu.COMMAND,
+    csr.COMMAND,
     gdbserver.COMMAND,
     quit_command.COMMAND,
     stop.COMMAND,
     system_reset.COMMAND,
+    trap.COMMAND,
     examine.VIRTUAL,
     examine.PHYSICAL,
 )

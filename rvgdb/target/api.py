@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from emulator.hart.traplog import TrapRecord
 from emulator.stops import Stop, WatchKind
 from protocol.requests import BreakpointKind
 
@@ -94,6 +95,10 @@ class Debug(Protocol):
 
     def write_csr(self, hart: int, number: int, value: int) -> None:
         """Write a CSR as its own rules allow; raises `CsrRefused`."""
+        ...
+
+    def traps(self, hart: int) -> Sequence[TrapRecord]:
+        """The last traps that a hart took, oldest first."""
         ...
 
     def read_memory(self, hart: int, address: int, length: int, *, physical: bool = False) -> bytes:

@@ -24,7 +24,7 @@ from rvgdb.target.csr_registers import (
     write_field,
 )
 
-__all__ = ("ABI_NAMES", "FIRST_CSR", "FLOAT_NAMES", "PC", "PRIV", "RegisterFile", "target_features")
+__all__ = ("ABI_NAMES", "FIRST_CSR", "FLOAT_NAMES", "PC", "PRIV", "SIZE", "RegisterFile", "target_features")
 
 PC: Final = 32
 FIRST_FLOAT: Final = 33

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.gdb.conftest import Session
 
 
@@ -29,3 +31,16 @@ async def test_unknown_monitor_command(session: Session) -> None:
     text = await session.gdb.monitor("frobnicate")
     assert "frobnicate" in text
     assert await session.gdb.register("pc") == 0x1000
+
+
+@pytest.mark.unlike_qemu("it has no such command")
+async def test_monitor_csr_and_trap(demo: Session) -> None:
+    """`monitor csr` decodes what GDB reads as a number, and `monitor trap` says what happened."""
+    await demo.gdb.tbreak("trap")
+    await demo.gdb.cont()
+    await demo.gdb.expect_breakpoint("trap")
+    assert "machine-timer (7)" in await demo.gdb.monitor("csr mcause")
+    epc = await demo.gdb.register("mepc")
+    assert f"M to M: machine-timer interrupt (7), pc {epc:#x}" in await demo.gdb.monitor("trap 1")
+    await demo.gdb.monitor("csr mstatus.MXR 1")
+    assert await demo.gdb.integer("$mstatus >> 19 & 1") == 1

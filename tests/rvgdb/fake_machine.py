@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from emulator.clock import Clock
 from emulator.errors import CsrRefused, MemoryUnavailable
+from emulator.hart.traplog import TrapRecord
 from emulator.stops import BreakpointHit, BudgetSpent, Idle, Interrupted, Stop, WatchKind
 
 BASE = 0x8000_0000
@@ -53,6 +54,7 @@ class FakeDebug:
         self.masked = False
         self.float_bits = 0
         self.physical_reads = 0
+        self.trapped: list[TrapRecord] = []
 
     def read_x(self, hart: int, index: int) -> int:
         """A register."""
@@ -106,6 +108,10 @@ class FakeDebug:
         if number == 0xF14:
             raise CsrRefused("mhartid is read-only")
         self.harts[hart].csrs[number] = value
+
+    def traps(self, hart: int) -> Sequence[TrapRecord]:
+        """Those that a test put there."""
+        return self.trapped
 
     def _index(self, address: int) -> int:
         if not BASE <= address < BASE + SIZE:
