@@ -107,12 +107,12 @@ async def test_traps_are_described(desk: Desk) -> None:
     assert lines == [
         "#0 step 7: S to M: ecall-from-s (9), pc 0x80000000, tval 0x0",
         (
-            "#1 step 9: VS to S: guest-load-page-fault (21), pc 0x80000008, tval 0x40001003, guest-physical 0x80001003, "
-            "tinst 0x3583"
+            "#1 step 9: VS to S: guest-load-page-fault (21), pc 0x80000008, tval 0x40001003, "
+            "guest-physical 0x80001003, tinst 0x3583"
         ),
         (
-            "#2 step 10: VS to S: guest-load-page-fault (21), pc 0x80000008, tval 0x40001003, guest-physical 0x90000008, "
-            "tinst 0x3000 (a read of a VS-stage page-table entry)"
+            "#2 step 10: VS to S: guest-load-page-fault (21), pc 0x80000008, tval 0x40001003, "
+            "guest-physical 0x90000008, tinst 0x3000 (a read of a VS-stage page-table entry)"
         ),
         "#3 step 30: S to M: machine-timer interrupt (7), pc 0x80000004",
     ]
