@@ -22,6 +22,7 @@ from emulator.isa.domain import Routine
 from emulator.isa.extensions import satisfied
 from emulator.isa.table import instruction_length
 from emulator.isa.text import disassemble
+from emulator.witness import Witness
 
 if TYPE_CHECKING:
     from emulator.hart.block import Blocks
@@ -92,6 +93,7 @@ class Debug:
         self._machine = machine
         self._harts = blocks.harts
         self._backing = backing
+        self._witnesses = [Witness(blocks, hart, backing, machine, machine.board.bus.peek) for hart in blocks.harts]
         self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
         self._breakpoints: dict[int, int] = {}
         self._watchpoints: list[Watch] = []
@@ -281,6 +283,10 @@ class Debug:
         for at, piece in writes:
             self._backing.bytes[at : at + len(piece)] = piece
             self._machine.engine.ram_changed(at, len(piece))
+
+    def witness(self, hart: int) -> Witness:
+        """The hart's rules, to be asked without consequences."""
+        return self._witnesses[hart].supposing()
 
     def disassemble(self, hart: int, address: int, count: int) -> list[tuple[int, bytes, str]]:
         """Address, bytes and text of `count` instructions, as far as memory can be read."""

@@ -27,6 +27,7 @@ VALUES: Final[Mapping[str, Mapping[int, str]]] = {
     "rounding": {0: "RNE", 1: "RTZ", 2: "RDN", 3: "RUP", 4: "RMM", 7: "DYN"},
     "pmp_match": {0: "OFF", 1: "TOR", 2: "NA4", 3: "NAPOT"},
     "pmp_rwx": {0: "---", 1: "r--", 2: "-w-", 3: "rw-", 4: "--x", 5: "r-x", 6: "-wx", 7: "rwx"},
+    "pbmt": {0: "PMA", 1: "NC", 2: "IO", 3: "reserved"},
     "entropy": {0: "BIST", 1: "WAIT", 2: "ES16", 3: "DEAD"},
     "trigger": {0: "none", 2: "mcontrol", 3: "icount", 4: "itrigger", 5: "etrigger", 6: "mcontrol6", 15: "disabled"},
     "trigger_action": {0: "breakpoint", 1: "debug"},
@@ -210,7 +211,12 @@ LAYOUTS: Final[Mapping[str, tuple[CsrField, ...]]] = {
 }
 """The fields of each CSR that has more than one, from the lowest bit up."""
 
-MASKING: Final = (
+PTE: Final = _layout(
+    "V[0] R[1] W[2] X[3] U[4] G[5] A[6] D[7] RSW[9:8] PPN[53:10] RESERVED[60:54] PBMT[62:61]=pbmt N[63]"
+)
+"""The fields of a page-table entry of Sv39, Sv48, Sv57 and their G-stage forms."""
+
+MASKING: Final[tuple[tuple[str, str], ...]] = (
     ("mseccfg", "PMM"),
     ("menvcfg", "PMM"),
     ("senvcfg", "PMM"),

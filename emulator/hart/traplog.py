@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emulator.hart.fields import INTERRUPT_BIT, Privilege
+from emulator.hart.modes import current_mode
 from emulator.hart.state import TRAP_WORDS, TRAPS_KEPT
 
 if TYPE_CHECKING:
@@ -61,19 +62,14 @@ class TrapRecord:
     tinst: int
 
 
-def mode_code(d: Domain) -> Value:
-    """The hart's mode as a number: the privilege, and V as bit 2."""
-    return d.or_(d.get("priv"), d.shl(d.get("virt"), 2))
-
-
 def note_trap(d: Domain, source: Value, pc: Value, cause: Value, tval: Value) -> None:
-    """Keep a trap that was just taken from the mode `source`, a `mode_code`."""
+    """Keep a trap that was just taken from the mode `source`, as `emulator.hart.modes` numbers it."""
     count = d.get("trap_count")
     at = d.shl(d.and_(count, TRAPS_KEPT - 1), TRAP_WORDS.bit_length() - 1)
     exception = d.eq(d.and_(cause, INTERRUPT_BIT), 0)
     tval2 = d.select(exception, d.get("trap_tval2"), 0)
     tinst = d.select(exception, d.get("trap_tinst"), 0)
-    for word, value in enumerate((d.now(), source, mode_code(d), pc, cause, tval, tval2, tinst)):
+    for word, value in enumerate((d.now(), source, current_mode(d), pc, cause, tval, tval2, tinst)):
         d.put("trap_log", value, d.add(at, word))
     d.put("trap_count", d.add(count, 1))
 

@@ -29,8 +29,9 @@ from emulator.hart.fields import (
     Cause,
     Privilege,
 )
+from emulator.hart.modes import current_mode
 from emulator.hart.refusal import below_machine, controlled, is_guest, is_user, refuse
-from emulator.hart.traplog import mode_code, note_trap
+from emulator.hart.traplog import note_trap
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def take_trap(d: Domain, pc: Value, cause: Value, tval: Value) -> None:
     here. At V=1 an address is a guest's in any case.
     """
     d.observe_trap(pc, cause, tval)
-    source = mode_code(d)
+    source = current_mode(d)
     number = d.and_(cause, 63)
     is_interrupt = d.ne(d.lshr(cause, 63), 0)
     guest = is_guest(d)

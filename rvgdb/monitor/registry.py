@@ -16,10 +16,12 @@ from rvgdb.monitor import (
     info_registers,
     info_status,
     info_version,
+    pm,
     quit_command,
     stop,
     system_reset,
     trap,
+    walk,
 )
 from rvgdb.monitor.command import Command, MonitorError, Scene
 
@@ -32,6 +34,9 @@ COMMANDS: Final = (
     stop.COMMAND,
     system_reset.COMMAND,
     trap.COMMAND,
+    pm.COMMAND,
+    walk.COMMAND,
+    walk.GVA2GPA,
     examine.VIRTUAL,
     examine.PHYSICAL,
 )
@@ -67,7 +72,12 @@ class Monitor:
         self._commands = (
             *COMMANDS,
             Command(("help", "?"), "[cmd]", "show the help", self._help),
-            Command(("info",), "[subcommand]", "show various information about the system state", self._info),
+            Command(
+                ("info",),
+                "[subcommand]",
+                "show various information about the system state",
+                self._info,
+            ),
         )
 
     def execute(self, line: str) -> str:

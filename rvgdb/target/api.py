@@ -10,6 +10,7 @@ from typing import Protocol
 
 from emulator.hart.traplog import TrapRecord
 from emulator.stops import Stop, WatchKind
+from emulator.witness import Witness
 from protocol.requests import BreakpointKind
 
 EFAULT = 14
@@ -127,6 +128,10 @@ class Debug(Protocol):
 
     def mask_interrupts(self, masked: bool) -> None:
         """Hold interrupts back while a debugger steps."""
+        ...
+
+    def witness(self, hart: int) -> Witness:
+        """The hart's rules, to be asked without consequences."""
         ...
 
     def disassemble(self, hart: int, address: int, count: int) -> Sequence[tuple[int, bytes, str]]:

@@ -15,6 +15,7 @@ from emulator.clock import Clock
 from emulator.errors import CsrRefused, MemoryUnavailable
 from emulator.hart.traplog import TrapRecord
 from emulator.stops import BreakpointHit, BudgetSpent, Idle, Interrupted, Stop, WatchKind
+from emulator.witness import Witness
 
 BASE = 0x8000_0000
 SIZE = 0x1_0000
@@ -112,6 +113,10 @@ class FakeDebug:
     def traps(self, hart: int) -> Sequence[TrapRecord]:
         """Those that a test put there."""
         return self.trapped
+
+    def witness(self, hart: int) -> Witness:
+        """There are no rules to ask."""
+        raise AssertionError("the fake has no rules")
 
     def _index(self, address: int) -> int:
         if not BASE <= address < BASE + SIZE:
