@@ -93,7 +93,7 @@ class Debug:
         self._machine = machine
         self._harts = blocks.harts
         self._backing = backing
-        self._witnesses = [Witness(blocks, hart, backing, machine, machine.board.bus.peek) for hart in blocks.harts]
+        self._witnesses = [Witness(blocks, hart, backing, machine.board.bus) for hart in blocks.harts]
         self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
         self._breakpoints: dict[int, int] = {}
         self._watchpoints: list[Watch] = []

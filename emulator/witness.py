@@ -14,11 +14,11 @@ from emulator.engine.reference import ReferenceDomain, Trapped
 from emulator.errors import BusFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from emulator.engine.hooks import Hooks
     from emulator.hart.block import Blocks, HartBlock
     from emulator.isa.domain import Routine
+    from emulator.memory.bus import Bus
     from emulator.memory.ram import Backing
 
 MASK64 = (1 << 64) - 1
@@ -79,6 +79,38 @@ class Call:
 Event: TypeAlias = Call | MemoryRead | MemoryWrite
 
 
+class Bystander:
+    """Implements `emulator.engine.hooks.Hooks`, and lets no access reach a device.
+
+    Which of its registers a device refuses is its own business, so that only an address without any device faults.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def _check(self, physical: int, size: int) -> None:
+        if not any(base <= physical < base + device.size for base, device in self._bus.devices):
+            raise BusFault(physical, size)
+
+    def load(self, hart: int, physical: int, size: int) -> int:
+        """Read 0 from a device."""
+        self._check(physical, size)
+        return 0
+
+    def store(self, hart: int, physical: int, size: int, value: int) -> None:
+        """Write nothing to a device."""
+        self._check(physical, size)
+
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """Nobody hears of it."""
+
+    def code_decoded(self, hart: int, address: int) -> None:
+        """Nobody hears of it."""
+
+    def line_written(self, hart: int) -> None:
+        """Nothing was written."""
+
+
 class Witness(ReferenceDomain):
     """The reference domain of one hart, with nothing of what it does reaching the hart.
 
@@ -86,8 +118,7 @@ class Witness(ReferenceDomain):
         blocks: The state of all harts.
         hart: The hart's block.
         backing: RAM and ROM.
-        hooks: The machine.
-        peek: Reads bytes of devices without side effects; raises `BusFault` where that cannot be.
+        bus: The devices; they are only asked whether they are there.
         supposed: Fields of the hart that are to be taken for something else than they are.
     """
 
@@ -96,13 +127,11 @@ class Witness(ReferenceDomain):
         blocks: Blocks,
         hart: HartBlock,
         backing: Backing,
-        hooks: Hooks,
-        peek: Callable[[int, int], bytes],
+        bus: Bus,
         supposed: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(blocks, hart, backing, hooks)
-        self._made = (blocks, hart, backing, hooks, peek)
-        self._peek = peek
+        super().__init__(blocks, hart, backing, Bystander(bus))
+        self._made = (blocks, hart, backing, bus)
         self._fields = {(name, 0): value & MASK64 for name, value in (supposed or {}).items()}
         self._memory: dict[int, int] = {}
         self._open: list[Call] = []
@@ -154,24 +183,21 @@ class Witness(ReferenceDomain):
             self._open[-1].steps.append(event)
 
     def load_physical(self, physical: int, size: int) -> int:
-        """Read RAM or ROM, as it would be by now; a device is peeked at, and where it lets nobody, it reads as 0."""
-        value = 0
+        """Read RAM or ROM, as it would be by now; a device reads as 0, and where nothing is the access faults."""
+        value = super().load_physical(physical, size)
         for at in range(size):
             byte = self._memory.get(physical + at)
-            value |= (self._byte(physical + at) if byte is None else byte) << 8 * at
+            if byte is not None:
+                value = value & ~(0xFF << 8 * at) | byte << 8 * at
         self._note(MemoryRead(physical, size, value))
         return value
 
-    def _byte(self, physical: int) -> int:
-        if self.holds_memory(physical):
-            return super().load_physical(physical, 1)
-        try:
-            return self._peek(physical, 1)[0]
-        except BusFault:
-            return 0
-
     def store_physical(self, physical: int, size: int, value: int) -> None:
-        """Remember what would be written."""
+        """Remember what would be written; where nothing can be, the access faults."""
+        at = self.backing_offset(physical)
+        if at is None or at >= len(self._backing.ram):
+            super().store_physical(physical, size, value)
+            return
         self._note(MemoryWrite(physical, size, value))
-        for at, byte in enumerate((value & (1 << 8 * size) - 1).to_bytes(size, "little")):
-            self._memory[physical + at] = byte
+        for index, byte in enumerate((value & (1 << 8 * size) - 1).to_bytes(size, "little")):
+            self._memory[physical + index] = byte

@@ -63,12 +63,29 @@ def _connect(words: Sequence[str]) -> int:
     return connect(words)
 
 
+def _csr(words: Sequence[str]) -> int:
+    from rvgdb.csr_command import main as csr
+
+    return csr(words)
+
+
+def _gdb_script(words: Sequence[str]) -> int:
+    from rvgdb.gdbext import script
+
+    if words:
+        raise RvgdbError("gdb-script takes nothing; for example: rvgdb gdb-script > rvgdb-gdb.py")
+    sys.stdout.write(script())
+    return 0
+
+
 SUBCOMMANDS: Final = (
     Subcommand("run", "run a guest; options are QEMU's ('rvgdb run -h' lists them)", _run),
     Subcommand(
         "connect", "join stdin and stdout to a debug port: target remote | ssh HOST rvgdb connect PORT", _connect
     ),
+    Subcommand("csr", "decode a CSR's value: rvgdb csr henvcfg 0x3000000f1", _csr),
     Subcommand("demo", "run the built-in guest and show a debug session of it", _demo),
+    Subcommand("gdb-script", "print Python for GDB to source: CSR fields, $pm(), $phys(), $tag(), ptwalk", _gdb_script),
     Subcommand("script", "run a session from a .gdb or .py file against a fresh machine", _script),
     Subcommand("test", "run many scripted sessions in parallel, through pytest", _test),
 )
@@ -77,7 +94,7 @@ SUBCOMMANDS: Final = (
 def usage() -> str:
     """What `rvgdb -h` prints."""
     lines = ["usage: rvgdb SUBCOMMAND [options]", ""]
-    lines += [f"  {subcommand.name:8} {subcommand.help}" for subcommand in SUBCOMMANDS]
+    lines += [f"  {subcommand.name:10} {subcommand.help}" for subcommand in SUBCOMMANDS]
     return "\n".join(lines)
 
 

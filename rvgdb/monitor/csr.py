@@ -60,12 +60,16 @@ def _read(scene: Scene, csr: CsrInfo) -> int:
         raise MonitorError(str(error)) from None
 
 
-def show(scene: Scene, csr: CsrInfo) -> str:
-    """A CSR on one line, and a line for each of its fields."""
-    value = _read(scene, csr)
-    lines = [f"{csr.name:<10} {value:#018x}  CSR {csr.number:#05x}\n"]
-    lines += [f"  {one.name:<10} {_bits(one):<8} {_value(one, part)}\n" for one, part in decoded(csr.name, value)]
+def described(name: str, number: int, value: int) -> str:
+    """A CSR's value on one line, and a line for each of its fields."""
+    lines = [f"{name:<10} {value:#018x}  CSR {number:#05x}\n"]
+    lines += [f"  {one.name:<10} {_bits(one):<8} {_value(one, part)}\n" for one, part in decoded(name, value)]
     return "".join(lines)
+
+
+def show(scene: Scene, csr: CsrInfo) -> str:
+    """A CSR as it is now."""
+    return described(csr.name, csr.number, _read(scene, csr))
 
 
 def _show_field(scene: Scene, csr: CsrInfo, one: CsrField) -> str:

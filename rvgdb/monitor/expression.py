@@ -43,7 +43,7 @@ def evaluate(scene: Scene, text: str) -> int:
     position = 0
     text = text.strip()
     if not text:
-        raise MonitorError("an address is missing; try 'help x'")
+        raise MonitorError("an address is missing: a number or a sum of numbers and $registers")
     while position < len(text):
         match = _TERM.match(text, position)
         if match is None or (position and not match.group(1)):

@@ -46,6 +46,8 @@ def _lines(scene: Scene, witness: Witness, seen: Access) -> Iterator[str]:
         return
     if seen.raised_in in ("check_data", "check_fetch"):
         yield f"  the PMP forbids it at physical {seen.physical:#x}"
+    elif seen.physical is not None:
+        yield f"  nothing that it can reach is at physical {seen.physical:#x}"
     yield f"  raises {fault_text(seen)}"
 
 

@@ -71,7 +71,7 @@ def _entry_lines(entry: Entry, *, last: bool, walk: Walk) -> Iterator[str]:
             return
         where = f"{entry.place:#x}"
     if entry.pte is None:
-        yield f"level {entry.level}: the entry at {where} cannot be read"
+        yield f"level {entry.level}: the entry at {where} cannot be read: {fault_reason(walk)}"
         return
     if last and walk.allowed is not None:
         meaning = f"a page, allows {rights_text(walk.allowed)}"

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.engine.layout import RAM_BASE
-from emulator.errors import BusFault
 from emulator.explain import Access, access, data_mode_of, masking
 from emulator.hart.modes import data_mode
 from emulator.hart.translation import FIRST, IMPLICIT, LOAD, SECOND, STORE
 from emulator.isa.text import assemble
+from emulator.memory.bus import Bus
 from emulator.witness import Witness
 from tests.helpers.paging import ADUE, MXR, PAGE, PBMTE, SUM, A, D, R, U, V, W, X
 from tests.helpers.rig import Rig
@@ -45,11 +45,7 @@ def prepared(**fields: int) -> Rig:
 
 def witness(rig: Rig) -> Witness:
     """A witness of the rig's hart."""
-
-    def peek(physical: int, size: int) -> bytes:
-        raise BusFault(physical, size)
-
-    return Witness(rig.blocks, rig.hart, rig.backing, rig, peek)
+    return Witness(rig.blocks, rig.hart, rig.backing, Bus())
 
 
 def put(rig: Rig, place: int, pte: int) -> None:
@@ -185,6 +181,15 @@ def test_a_fault_of_a_table_belongs_to_the_walk_of_the_table() -> None:
     assert [entry.pte is None for entry in walk.entries] == [False, True]
     assert walk.entries[1].nested is not None
     assert walk.entries[1].nested.fault == "walk walk_fault"
+
+
+@pytest.mark.parametrize(("kind", "address", "cause"), [("load", 0x40, 5), ("store", 0x40, 7), ("store", 0x1000, 7)])
+def test_where_nothing_is_an_access_faults(kind: str, address: int, cause: int) -> None:
+    """No memory and no device; and the ROM takes no store."""
+    seen = access(witness(prepared()), kind, address)
+    assert seen.fault is not None
+    assert (seen.fault.cause, seen.fault.tval, seen.physical) == (cause, address, address)
+    assert access(witness(prepared()), "load", 0x1000).fault is None
 
 
 def executed(rig: Rig, kind: str, address: int) -> tuple[int, int, int] | None:
