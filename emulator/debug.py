@@ -15,6 +15,7 @@ from emulator.engine.watching import Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import translate_data
+from emulator.hart.layouts import decoded
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.translation import EVERYTHING, LOAD, leaf_permissions, touch_leaf
 from emulator.hart.traplog import TrapRecord, last_traps
@@ -199,7 +200,9 @@ class Debug:
         self._changed()
         after = self.read_csr(hart, number)
         if after == before != value & MASK64:
-            raise CsrRefused(f"{row.name} stays {after:#x}: {value & MASK64:#x} changes none of its writable bits")
+            refused = [f"{one.name}={one.text(part)}" for one, part in decoded(row.name, value) if one.of(after) != part]
+            why = f"it does not take {', '.join(refused)}" if refused else "none of the bits that differ can change"
+            raise CsrRefused(f"{row.name} stays {after:#x}: {why}")
 
     def traps(self, hart: int) -> tuple[TrapRecord, ...]:
         """The last traps that a hart took, oldest first."""

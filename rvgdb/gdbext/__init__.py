@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from textwrap import indent
 from typing import Final
 
 from emulator.hart.layouts import LAYOUTS, VALUES
@@ -27,7 +28,9 @@ def tables() -> str:
 
 
 def script() -> str:
-    """The whole script."""
+    """The whole script. All of it but its beginning is in a function: what else runs in GDB shares its global names."""
     inside = files(__package__).joinpath("inside.py").read_text(encoding="utf-8")
-    assert PLACE in inside
-    return inside.replace(PLACE, f"TABLES = {tables()!r}")
+    head, future, body = inside.partition("from __future__ import annotations\n")
+    assert PLACE in body
+    filled = body.replace(PLACE, f"TABLES = {tables()!r}")
+    return f"{head}{future}\n\ndef _load_rvgdb():{indent(filled.rstrip(), '    ')}\n\n\n_load_rvgdb()\n"

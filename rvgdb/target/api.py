@@ -45,6 +45,11 @@ class CsrInfo(Protocol):
         """The manual's name."""
         ...
 
+    @property
+    def writable(self) -> bool:
+        """Whether any bit of it may change."""
+        ...
+
 
 class Debug(Protocol):
     """A debugger's view of the machine; nothing here changes the guest but what it is asked to change."""

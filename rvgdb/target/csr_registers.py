@@ -100,10 +100,14 @@ def write_field(debug: Debug, hart: int, csr: CsrInfo, part: CsrField, value: in
     if not 0 <= value <= largest:
         raise CsrRefused(f"{title} has values from 0 to {largest:#x}, not {value:#x}")
     before = debug.read_csr(hart, csr.number)
-    debug.write_csr(hart, csr.number, part.placed(before, value))
+    try:
+        debug.write_csr(hart, csr.number, part.placed(before, value))
+    except CsrRefused:
+        if not csr.writable:
+            raise
     after = part.of(debug.read_csr(hart, csr.number))
     if after != value:
-        raise CsrRefused(f"{title} does not take {part.text(value)}; it is {part.text(after)} now")
+        raise CsrRefused(f"{title} does not take {part.text(value)}; it is {part.text(after)}")
 
 
 def _values_type(found: CsrField) -> str:

@@ -28,9 +28,10 @@ class FakeCsr:
 
     number: int
     name: str
+    writable: bool = True
 
 
-CSRS = (FakeCsr(0x300, "mstatus"), FakeCsr(0xF14, "mhartid"), FakeCsr(0x341, "mepc"))
+CSRS = (FakeCsr(0x300, "mstatus"), FakeCsr(0xF14, "mhartid", writable=False), FakeCsr(0x341, "mepc"))
 
 
 @dataclass(eq=False)

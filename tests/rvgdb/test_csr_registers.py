@@ -21,6 +21,7 @@ class Named:
 
     number: int
     name: str
+    writable: bool = True
 
 
 CSRS = (
@@ -122,7 +123,7 @@ def test_a_field_that_is_not_taken_is_an_error() -> None:
     assert pmm is not None
     write_field(debug, 0, henvcfg, pmm, 2)
     assert debug.read_csr(0, 0x60A) == 0x2_0000_00F1
-    with pytest.raises(CsrRefused, match=r"henvcfg.PMM does not take PMLEN16; it is PMLEN7 now"):
+    with pytest.raises(CsrRefused, match=r"henvcfg.PMM does not take PMLEN16; it is PMLEN7"):
         write_field(debug, 0, henvcfg, pmm, 3)
     with pytest.raises(CsrRefused, match=r"henvcfg.PMM has values from 0 to 0x3, not 0x4"):
         write_field(debug, 0, henvcfg, pmm, 4)

@@ -1,0 +1,76 @@
+"""The executed blocks of documentation pages.
+
+A fenced block whose info string ends in `run` is executed, and what it shows must be what happens:
+
+* `console run`: lines after `$ ` are shell commands, what follows each is its output;
+* `gdb run`: lines after `(gdb) ` are typed at GDB's prompt. All such blocks up to the next session are one session,
+  with a fresh machine that a comment `<!-- rvgdb: OPTIONS -->` gives the options of.
+
+The shell commands of a page come first, in one folder, which holds `guest.elf`; the sessions find there what they left.
+
+In expected output `...` stands for anything, and spaces count as one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+_FENCE: Final = re.compile(r"^```(\w+) run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SESSION: Final = re.compile(r"^<!-- rvgdb: (.*) -->$", re.MULTILINE)
+_PROMPTS: Final = {"console": "$ ", "gdb": "(gdb) "}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command and what it shows."""
+
+    command: str
+    expected: str
+
+
+@dataclass(slots=True)
+class Session:
+    """A session of GDB: the machine's options, and what is typed."""
+
+    options: tuple[str, ...]
+    steps: list[Step] = field(default_factory=list)
+
+
+def _steps(kind: str, text: str) -> list[Step]:
+    prompt = _PROMPTS[kind]
+    found: list[tuple[str, list[str]]] = []
+    for line in text.splitlines():
+        if line.startswith(prompt):
+            found.append((line.removeprefix(prompt), []))
+        elif found:
+            found[-1][1].append(line)
+    return [Step(command, "\n".join(lines)) for command, lines in found]
+
+
+def commands(page: Path) -> list[Step]:
+    """A page's shell commands."""
+    text = page.read_text(encoding="utf-8")
+    return [step for kind, body in _FENCE.findall(text) if kind == "console" for step in _steps(kind, body)]
+
+
+def sessions(page: Path) -> list[Session]:
+    """A page's sessions."""
+    text = page.read_text(encoding="utf-8")
+    found: list[Session] = []
+    events = sorted([*_FENCE.finditer(text), *_SESSION.finditer(text)], key=lambda match: match.start())
+    for match in events:
+        if match.re is _SESSION:
+            found.append(Session(tuple(match[1].split())))
+        elif match[1] == "gdb":
+            found[-1].steps.extend(_steps("gdb", match[2]))
+    return found
+
+
+def agrees(expected: str, shown: str) -> bool:
+    """Whether output is as a page has it."""
+    pieces = [" ".join(piece.split()) for piece in expected.split("...")]
+    pattern = r"\s*.*?\s*".join(map(re.escape, pieces))
+    return re.fullmatch(pattern, " ".join(shown.split())) is not None

@@ -1,0 +1,91 @@
+"""What the documentation shows is what happens: commands and debug sessions of its pages are executed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+import trio
+
+from rvgdb.sessions import find_gdb, open_rvgdb
+from tests.docs.pages import Session, Step, agrees, commands, sessions
+from tests.helpers.guests import DEMO
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGES: Final = [page for page in sorted((ROOT / "docs").glob("*.md")) if commands(page) or sessions(page)]
+MARK: Final = "@@ step "
+
+DRIVER: Final = """
+import gdb
+for number, command in enumerate({commands!r}):
+    gdb.write("{mark}%d\\n" % number)
+    try:
+        gdb.execute(command)
+    except (gdb.error, gdb.GdbError) as error:
+        gdb.write("%s\\n" % error)
+    gdb.flush()
+gdb.write("{mark}end\\n")
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the guest that the pages debug."""
+    (tmp_path / "guest.elf").symlink_to(DEMO.elf.path)
+    return tmp_path
+
+
+def run_commands(steps: list[Step], folder: Path) -> None:
+    """Execute shell commands in a folder, where `rvgdb` is this one."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for step in steps:
+        done = subprocess.run(
+            ["bash", "-c", step.command],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert agrees(step.expected, done.stdout), f"$ {step.command}\n{done.stdout}"
+
+
+async def play(session: Session, folder: Path) -> list[str]:
+    """What each of a session's commands shows in a real GDB."""
+    gdb = find_gdb()
+    assert gdb is not None, "needs a GDB that knows RISC-V, for example Debian's package gdb-multiarch"
+    driver = folder / "driver.py"
+    driver.write_text(DRIVER.format(commands=[step.command for step in session.steps], mark=MARK))
+    options = [str(folder / word) if (folder / word).is_file() else word for word in session.options]
+    settings = ("confirm off", "pagination off", "width 0", "style enabled off", "architecture riscv:rv64")
+    async with open_rvgdb(*options, "-S") as machine:
+        words = [gdb, "-nx", "-batch", *(word for setting in settings for word in ("-ex", f"set {setting}"))]
+        words += ["-ex", "file guest.elf", "-ex", f"target remote {machine.address}", "-ex", "source driver.py"]
+        done = await trio.run_process(words, cwd=folder, capture_stdout=True, stderr=subprocess.STDOUT)
+    return [text.partition("\n")[2] for text in done.stdout.decode().split(MARK)[1:-1]]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+async def test_a_page_shows_what_happens(page: Path, folder: Path) -> None:
+    """Every command of the page, in the shell and in GDB, shows what the page says."""
+    await trio.to_thread.run_sync(run_commands, commands(page), folder)
+    for session in sessions(page):
+        shown = await play(session, folder)
+        assert len(shown) == len(session.steps)
+        for step, text in zip(session.steps, shown, strict=True):
+            assert agrees(step.expected, text), f"(gdb) {step.command}\n{text}"
+
+
+def test_a_wrong_page_is_noticed(tmp_path: Path) -> None:
+    """A block that shows something else than its command does not pass; one without `run` is not executed."""
+    page = tmp_path / "page.md"
+    page.write_text("```console run\n$ echo one\ntwo\n```\n\n```console\n$ false\n```\n")
+    (step,) = commands(page)
+    assert step == Step("echo one", "two")
+    with pytest.raises(AssertionError, match=r"echo one\s+one"):
+        run_commands([step], tmp_path)
