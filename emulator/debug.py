@@ -200,7 +200,9 @@ class Debug:
         self._changed()
         after = self.read_csr(hart, number)
         if after == before != value & MASK64:
-            refused = [f"{one.name}={one.text(part)}" for one, part in decoded(row.name, value) if one.of(after) != part]
+            refused = [
+                f"{one.name}={one.text(part)}" for one, part in decoded(row.name, value) if one.of(after) != part
+            ]
             why = f"it does not take {', '.join(refused)}" if refused else "none of the bits that differ can change"
             raise CsrRefused(f"{row.name} stays {after:#x}: {why}")
 

@@ -23,6 +23,7 @@ from emulator.hart.access import (
 from emulator.hart.fields import Privilege
 from emulator.hart.masking import SIGNED, pointer_mask
 from emulator.hart.modes import GUEST, data_mode
+from emulator.hart.translation import FIRST, LOAD, translate
 from emulator.isa.domain import Routine, routine
 from emulator.witness import Call, MemoryWrite, Witness
 
@@ -296,6 +297,12 @@ def access(witness: Witness, kind: str, address: int) -> Access:
         seen.get("trap_tinst") if call.fault else 0,
         chain.rpartition(" ")[2] if chain else "",
     )
+
+
+def first_walk(witness: Witness, address: int, mode: int) -> Walk | None:
+    """The walk of the first stage for a load in a mode; None where that stage is Bare."""
+    call = witness.supposing().observe(translate, address, LOAD, mode)
+    return next((walk for walk in map(_walk, call.calls("walk")) if walk.stage == FIRST), None)
 
 
 def data_mode_of(witness: Witness) -> int:

@@ -12,6 +12,7 @@ from rvgdb.monitor import (
     examine,
     gdbserver,
     info_cpus,
+    info_mem,
     info_mtree,
     info_registers,
     info_status,
@@ -44,6 +45,7 @@ COMMANDS: Final = (
 
 INFO: Final = (
     info_cpus.COMMAND,
+    info_mem.COMMAND,
     info_mtree.COMMAND,
     info_registers.COMMAND,
     info_status.COMMAND,

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.gdb.conftest import Session
+from tests.gdb.conftest import Emulator, Session, attached
+from tests.helpers.guests import DEMO
 
 
 async def test_monitor_help(session: Session) -> None:
@@ -44,3 +45,31 @@ async def test_monitor_csr_and_trap(demo: Session) -> None:
     assert f"M to M: machine-timer interrupt (7), pc {epc:#x}" in await demo.gdb.monitor("trap 1")
     await demo.gdb.monitor("csr mstatus.MXR 1")
     assert await demo.gdb.integer("$mstatus >> 19 & 1") == 1
+
+
+async def test_monitor_info_mem(demo: Session) -> None:
+    """A page table that GDB writes, in QEMU's columns."""
+    assert "No translation" in await demo.gdb.monitor("info mem")
+    await demo.gdb.write_memory(0x8010_0008, (0x2000_00CF).to_bytes(8, "little"))
+    await demo.gdb.write_memory(0x8010_0010, (0x3000_00CF).to_bytes(8, "little"))
+    await demo.gdb.write_memory(0x8010_0FF8, (0x2000_0053).to_bytes(8, "little"))
+    await demo.gdb.set_var("$satp", "0x8000000000080100")
+    lines = (await demo.gdb.monitor("info mem")).splitlines()
+    assert lines == [
+        "vaddr            paddr            size             attr",
+        "---------------- ---------------- ---------------- -------",
+        "0000000040000000 0000000080000000 0000000080000000 rwx--ad",
+        "ffffffffc0000000 0000000080000000 0000000040000000 r--u-a-",
+    ]
+
+
+@pytest.mark.parametrize("options", [(), ("-smp", "2")])
+async def test_monitor_registers_have_qemus_form(emulator: Emulator, options: tuple[str, ...]) -> None:
+    """The names of the listing and their places in a line are the same on both emulators."""
+    async with attached(emulator, DEMO, *options) as session:
+        text = await session.gdb.monitor("info registers")
+    lines = text.splitlines()
+    assert lines[1] == "CPU#0"
+    assert any(re.fullmatch(r" pc       [0-9a-f]{16}", line) for line in lines)
+    assert any(re.match(r" x28/t3   [0-9a-f]{16} x29/t4   [0-9a-f]{16} x30/t5   [0-9a-f]{16}", line) for line in lines)
+    assert any(re.match(r" f8/fs0   [0-9a-f]{16} f9/fs1   [0-9a-f]{16} f10/fa0  [0-9a-f]{16}", line) for line in lines)

@@ -151,6 +151,35 @@ async def test_gva2gpa_as_qemu(desk: Desk) -> None:
     assert desk.monitor.execute("gva2gpa 0x5000") == "gpa: 0x5000\n"
 
 
+async def test_info_mem_as_qemu(desk: Desk) -> None:
+    """QEMU's columns; neighbours that allow the same are one line, and the upper half is sign-extended."""
+    assert desk.monitor.execute("info mem") == "No translation or protection\n"
+    tables = Tables(desk, "sv39", TABLES)
+    for page in range(3):
+        tables.map(0x1234_5000 + page * PAGE, DATA + page * PAGE, V | R | W | A | D)
+    tables.map(0x1234_8000, DATA, V | R | X | U | A)
+    tables.map(0xFFFF_FFC0_0000_0000, RAM_BASE, V | R | W | X, level=2)
+    tables.put(0x2000_0000, 0)
+    desk.change(satp=tables.satp)
+    assert desk.monitor.execute("info mem").splitlines() == [
+        "vaddr            paddr            size             attr",
+        "---------------- ---------------- ---------------- -------",
+        "0000000012345000 0000000080008000 0000000000003000 rw---ad",
+        "0000000012348000 0000000080008000 0000000000001000 r-xu-a-",
+        "ffffffc000000000 0000000080000000 0000000040000000 rwx----",
+    ]
+
+
+async def test_info_mem_of_a_guest(desk: Desk) -> None:
+    """The tables at `vsatp`, found through the G-stage, and guest-physical addresses."""
+    tables = Tables(desk, "sv39", TABLES)
+    tables.map(0x1234_5000, 0x5000, V | R | A | D)
+    root = RAM_BASE + 64 * PAGE
+    desk.write(root + 8 * (RAM_BASE >> 30), (RAM_BASE >> 12 << 10 | V | R | W | U | A | D).to_bytes(8, "little"))
+    desk.change(vsatp=tables.satp, hgatp=SV39X4 | root >> 12, priv=1, virt=1)
+    assert "0000000012345000 0000000000005000 0000000000001000 r----ad\n" in desk.monitor.execute("info mem")
+
+
 async def test_what_a_machine_has_not_is_refused(desk: Desk) -> None:
     """A missing address says so."""
     assert desk.monitor.execute("walk") == "an address is missing: a number or a sum of numbers and $registers\n"
