@@ -20,7 +20,7 @@ from emulator.hart.access import (
     check_fetch,
     translate_fetch,
 )
-from emulator.hart.fields import Privilege
+from emulator.hart.fields import Cause, Privilege
 from emulator.hart.masking import SIGNED, pointer_mask
 from emulator.hart.modes import GUEST, data_mode
 from emulator.hart.translation import FIRST, LOAD, translate
@@ -137,6 +137,8 @@ def fetch_parcel(d: Domain, address: Value) -> None:
     """What fetching a parcel asks of the hart's rules."""
     physical = d.call(translate_fetch, address)
     d.call(check_fetch, physical, address)
+    for _ in d.unless(d.holds_memory(physical)):
+        d.trap(Cause.FETCH_ACCESS, address)
     d.ret(physical)
 
 

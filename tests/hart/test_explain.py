@@ -183,7 +183,9 @@ def test_a_fault_of_a_table_belongs_to_the_walk_of_the_table() -> None:
     assert walk.entries[1].nested.fault == "walk walk_fault"
 
 
-@pytest.mark.parametrize(("kind", "address", "cause"), [("load", 0x40, 5), ("store", 0x40, 7), ("store", 0x1000, 7)])
+@pytest.mark.parametrize(
+    ("kind", "address", "cause"), [("load", 0x40, 5), ("store", 0x40, 7), ("store", 0x1000, 7), ("fetch", 0x40, 1)]
+)
 def test_where_nothing_is_an_access_faults(kind: str, address: int, cause: int) -> None:
     """No memory and no device; and the ROM takes no store."""
     seen = access(witness(prepared()), kind, address)
