@@ -12,6 +12,7 @@ from emulator.engine.layout import RAM_BASE
 from emulator.explain import Access, access, data_mode_of, masking
 from emulator.hart.modes import data_mode
 from emulator.hart.translation import FIRST, IMPLICIT, LOAD, SECOND, STORE
+from emulator.hart.traplog import last_traps
 from emulator.isa.text import assemble
 from emulator.memory.bus import Bus
 from emulator.witness import Witness
@@ -203,7 +204,8 @@ def executed(rig: Rig, kind: str, address: int) -> tuple[int, int, int] | None:
     rig.run(1)
     if rig.hart.get("pc") != HANDLER:
         return None
-    return rig.hart.get("mcause"), rig.hart.get("mtval"), rig.hart.get("trap_tval2")
+    record = last_traps(rig.hart)[-1]
+    return record.cause, record.tval, record.tval2
 
 
 @settings(max_examples=150, deadline=None)
