@@ -16,6 +16,7 @@ from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import translate_data
 from emulator.hart.layouts import decoded
+from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.translation import EVERYTHING, LOAD, leaf_permissions, touch_leaf
 from emulator.hart.traplog import TrapRecord, last_traps
@@ -34,12 +35,6 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
-
-
-GUEST: Final = 4
-"""In the mode that a debugger sees: V=1."""
-MODES: Final = {0: "U", 1: "S", 3: "M", GUEST: "VU", GUEST | 1: "VS"}
-"""Modes as the virtual register `priv` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +143,7 @@ class Debug:
         Raises:
             CsrRefused: There is no such mode.
         """
-        known = dict(MODES)
+        known = dict(MODE_NAMES)
         if not self._machine.config.cpu.has("h"):
             known = {mode: name for mode, name in known.items() if mode < GUEST}
         if value not in known:

@@ -20,9 +20,9 @@ from emulator.hart.access import (
     check_fetch,
     translate_fetch,
 )
-from emulator.hart.fields import Cause, Privilege
+from emulator.hart.fields import Cause
 from emulator.hart.masking import SIGNED, pointer_mask
-from emulator.hart.modes import GUEST, data_mode
+from emulator.hart.modes import data_mode
 from emulator.hart.translation import FIRST, LOAD, translate
 from emulator.isa.domain import Routine, routine
 from emulator.witness import Call, MemoryWrite, Witness
@@ -30,15 +30,6 @@ from emulator.witness import Call, MemoryWrite, Witness
 if TYPE_CHECKING:
     from emulator.engine.reference import Trapped
     from emulator.isa.domain import Domain, Value
-
-MODES: Final[Mapping[int, str]] = {
-    Privilege.U: "U",
-    Privilege.S: "S",
-    Privilege.M: "M",
-    GUEST | Privilege.U: "VU",
-    GUEST | Privilege.S: "VS",
-}
-"""Modes as `emulator.hart.modes` numbers them."""
 
 LARGEST_PMM: Final = 3
 
@@ -105,7 +96,7 @@ def masking(witness: Witness, mode: int, *, hlv_from_user: bool = False) -> Mask
 
     Args:
         witness: Of the hart.
-        mode: One of `MODES`.
+        mode: One of `emulator.hart.modes.MODE_NAMES`.
         hlv_from_user: The access is an HLV or HSV that U-mode executes.
     """
 

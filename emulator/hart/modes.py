@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import MSTATUS_MPRV, MSTATUS_SUM, Privilege
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
 
 GUEST: Final = 4
 """In a mode, beside the privilege: V=1. So U is 0, S 1, M 3, VU 4 and VS 5."""
+
+MODE_NAMES: Final[Mapping[int, str]] = {
+    Privilege.U: "U",
+    Privilege.S: "S",
+    Privilege.M: "M",
+    GUEST | Privilege.U: "VU",
+    GUEST | Privilege.S: "VS",
+}
+"""Every mode, as the manual calls it; HS is S here, as on a hart without H."""
 
 PRIVILEGE: Final = 3
 """The bits of a mode that are its privilege."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emulator.hart.fields import INTERRUPT_BIT, Privilege
+from emulator.hart.fields import INTERRUPT_BIT
 from emulator.hart.modes import current_mode
 from emulator.hart.state import TRAP_WORDS, TRAPS_KEPT
 
@@ -18,32 +18,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
-    """Where a hart executes.
-
-    Attributes:
-        privilege: The nominal privilege.
-        virtual: V.
-    """
-
-    privilege: Privilege
-    virtual: bool
-
-    @property
-    def name(self) -> str:
-        """As the manual calls it: U, S, M, VU, VS; HS is S here, as on a hart without H."""
-        return f"{'V' if self.virtual else ''}{self.privilege.name}"
-
-
-@dataclass(frozen=True, slots=True)
 class TrapRecord:
     """A trap that was taken.
 
     Attributes:
         index: How many traps the hart had taken before.
         step: The hart's step that ended in it, or before which an interrupt was taken.
-        source: Where the hart executed.
-        target: Where it went on.
+        source: The mode that the hart was in (`emulator.hart.modes`).
+        target: The mode that it went on in.
         pc: The trapped instruction, or the one that an interrupt came before.
         cause: As `mcause` has it.
         tval: As `mtval` has it.
@@ -53,8 +35,8 @@ class TrapRecord:
 
     index: int
     step: int
-    source: Mode
-    target: Mode
+    source: int
+    target: int
     pc: int
     cause: int
     tval: int
@@ -74,16 +56,11 @@ def note_trap(d: Domain, source: Value, pc: Value, cause: Value, tval: Value) ->
     d.put("trap_count", d.add(count, 1))
 
 
-def _mode(code: int) -> Mode:
-    return Mode(Privilege(code & 3), bool(code & 4))
-
-
 def last_traps(hart: HartBlock) -> tuple[TrapRecord, ...]:
     """The traps that a hart remembers, oldest first."""
     count = hart.get("trap_count")
     records = []
     for index in range(max(0, count - TRAPS_KEPT), count):
         at = index % TRAPS_KEPT * TRAP_WORDS
-        step, source, target, *values = (hart.get("trap_log", at + word) for word in range(TRAP_WORDS))
-        records.append(TrapRecord(index, step, _mode(source), _mode(target), *values))
+        records.append(TrapRecord(index, *(hart.get("trap_log", at + word) for word in range(TRAP_WORDS))))
     return tuple(records)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emulator.explain import ACCESSES, MODES, OF_GUESTS, access, data_mode_of, masking
-from emulator.hart.modes import GUEST
+from emulator.explain import ACCESSES, OF_GUESTS, access, data_mode_of, masking
+from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.witness import Witness
 from rvgdb.monitor.command import Command, Scene
 from rvgdb.monitor.expression import evaluate
@@ -22,7 +22,7 @@ def _modes(scene: Scene, witness: Witness) -> Iterator[str]:
     used = data_mode_of(witness)
     borrowed = "" if used == current else ", by mstatus.MPRV"
     yield f"hart {scene.hart} is in {mode_text(current)}; its loads and stores are made in {mode_text(used)}{borrowed}"
-    for mode, name in MODES.items():
+    for mode, name in MODE_NAMES.items():
         if mode < GUEST or has_guests(scene):
             mark = "*" if mode == used else " "
             yield f"{mark} {name:<3} {mask_text(masking(witness, mode))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emulator.hart.fields import INTERRUPT_BIT, Cause
 from emulator.hart.layouts import cause_name
+from emulator.hart.modes import MODE_NAMES
 from emulator.hart.traplog import TrapRecord
 from rvgdb.monitor.command import Command, MonitorError, Scene
 
@@ -24,7 +25,7 @@ def describe(record: TrapRecord) -> str:
     code = record.cause & ~INTERRUPT_BIT
     words = [
         (
-            f"#{record.index} step {record.step}: {record.source.name} to {record.target.name}: "
+            f"#{record.index} step {record.step}: {MODE_NAMES[record.source]} to {MODE_NAMES[record.target]}: "
             f"{cause_name(record.cause)} ({code}), pc {record.pc:#x}"
         )
     ]

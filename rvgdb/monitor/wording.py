@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from emulator.explain import MODES, Access, Entry, Masking, Walk, masking
+from emulator.explain import Access, Entry, Masking, Walk, masking
 from emulator.hart.layouts import PTE, cause_name, field
+from emulator.hart.modes import MODE_NAMES
 from emulator.hart.translation import EXECUTE, FETCH, FIRST, LOAD, STORE
 from emulator.witness import Witness
 from rvgdb.monitor.command import Scene
@@ -143,4 +144,4 @@ def fault_text(access: Access) -> str:
 
 def mode_text(mode: int) -> str:
     """A mode by name."""
-    return f"{MODES.get(mode, '?')}-mode"
+    return f"{MODE_NAMES.get(mode, '?')}-mode"

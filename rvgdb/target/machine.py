@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.errors import MemoryUnavailable
+from emulator.hart.modes import MODE_NAMES
 from protocol.description import MemoryKind, MemoryRegion, memory_map, target_description
 from rvgdb.target.api import EFAULT, Debug, Machine, TargetError
 from rvgdb.target.breakpoints import BreakpointTable
 from rvgdb.target.registers import RegisterFile, target_features
-
-MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class MachineHarts:
 
     def describe(self, hart: int) -> str:
         """The privilege mode, in words."""
-        return f"{MODES.get(self._debug.read_priv(hart), '?')}-mode"
+        return f"{MODE_NAMES[self._debug.read_priv(hart)]}-mode"
 
 
 class MachineDocuments:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from emulator.engine.layout import RAM_BASE
 from emulator.hart.fields import Cause, Interrupt, Privilege
 from emulator.hart.state import TRAPS_KEPT
-from emulator.hart.traplog import Mode, TrapRecord, last_traps
+from emulator.hart.traplog import TrapRecord, last_traps
 from tests.helpers.rig import Rig
 
 HANDLER = RAM_BASE + 0x1000
-U, S, M = (Mode(privilege, virtual=False) for privilege in (Privilege.U, Privilege.S, Privilege.M))
+U, S, M = Privilege.U, Privilege.S, Privilege.M
 
 
 def prepare(rig: Rig, text: str, priv: Privilege) -> None:
@@ -54,8 +54,3 @@ def test_the_oldest_is_forgotten(rig: Rig) -> None:
     assert {record.cause for record in records} == {Cause.ECALL_M}
     rig.reset()
     assert last_traps(rig.hart) == ()
-
-
-def test_modes_have_names() -> None:
-    """VS and VU where V is set."""
-    assert [Mode(Privilege.S, virtual=True).name, Mode(Privilege.U, virtual=True).name, M.name] == ["VS", "VU", "M"]

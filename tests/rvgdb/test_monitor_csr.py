@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.hart.fields import Cause, Interrupt, Privilege
-from emulator.hart.traplog import Mode, TrapRecord
+from emulator.hart.fields import Cause, Interrupt
+from emulator.hart.traplog import TrapRecord
 from rvgdb.monitor import Monitor, Scene
 from rvgdb.runner import Runner
 from rvgdb.target.machine import Target
@@ -89,7 +89,7 @@ async def test_a_csr_that_cannot_be_read(desk: Desk) -> None:
     assert desk.monitor.execute("csr mepc") == "mepc cannot be read on hart 1\n"
 
 
-M, S, VS = Mode(Privilege.M, virtual=False), Mode(Privilege.S, virtual=False), Mode(Privilege.S, virtual=True)
+M, S, VS = 3, 1, 5
 TIMER = 1 << 63 | Interrupt.MTI
 
 
