@@ -43,7 +43,12 @@ async def test_a_field_is_a_register_of_its_own(demo: Session) -> None:
     ("group", "members"),
     [
         ("csr", {"mstatus", "mstatus_view", "satp", "mcause_view", "fcsr", "mepc"}),
-        ("pointer-masking", {"mstatus_MXR", "mstatus_MPRV", "satp_MODE"}),
+        ("hypervisor", {"hstatus_view", "henvcfg_view", "hgatp_view", "htval_view", "mtinst_view"}),
+        ("virtual", {"vsstatus_view", "vsatp_view", "vsepc_view", "vscause_view"}),
+        (
+            "pointer-masking",
+            {"menvcfg_PMM", "henvcfg_PMM", "hstatus_HUPMM", "vsstatus_MXR", "mstatus_MPRV", "satp_MODE"},
+        ),
     ],
 )
 async def test_groups(demo: Session, group: str, members: set[str]) -> None:
@@ -66,3 +71,43 @@ async def test_a_cause_is_named(demo: Session) -> None:
     await demo.gdb.cont()
     await demo.gdb.expect_breakpoint("trap")
     assert await demo.gdb.evaluate("$mcause_view") == "[ INTERRUPT=1 CODE=store-access-fault|machine-timer ]"
+
+
+async def test_masking_is_set_by_field(demo: Session) -> None:
+    """Each PMM field takes PMLEN7 and PMLEN16 by number, shows them by name, and refuses the reserved value."""
+    for name in ("menvcfg_PMM", "senvcfg_PMM", "henvcfg_PMM", "hstatus_HUPMM"):
+        for value, text in ((2, "PMLEN7"), (3, "PMLEN16"), (0, "off")):
+            await demo.gdb.set_var(f"${name}", value)
+            assert await demo.gdb.evaluate(f"${name}") == text
+        with pytest.raises(CommandFailed):
+            await demo.gdb.set_var(f"${name}", 1)
+    assert "PMM=off" in await demo.gdb.evaluate("$henvcfg_view")
+
+
+async def test_a_guests_addresses_are_explained(demo: Session) -> None:
+    """In VS-mode `pm` names `henvcfg.PMM`, and `walk` goes through the tables that GDB writes for both stages."""
+    gdb = demo.gdb
+    first, second = 0x8010_0000, 0x8020_0000
+    await gdb.write_memory(first + 8, (0x2000_0000 | 0xCF).to_bytes(8, "little"))
+    await gdb.write_memory(second + 16, (0x2000_0000 | 0xDF).to_bytes(8, "little"))
+    values = {"vsatp": 8 << 60 | first >> 12, "hgatp": 8 << 60 | second >> 12, "henvcfg_PMM": 3, "pmpcfg0": 0x1F}
+    for name, value in {**values, "pmpaddr0": (1 << 54) - 1, "priv": 5}.items():
+        await gdb.set_var(f"${name}", value)
+    lines = (await gdb.monitor("walk 0xabcd000040001234")).splitlines()
+    assert lines[:4] == [
+        "load at 0xabcd000040001234, made in VS-mode",
+        "  henvcfg.PMM=PMLEN16: bits 63:48 are ignored and become copies of bit 47 (vsatp.MODE=Sv39)",
+        "  means 0x40001234",
+        "  VS-stage of 0x40001234: vsatp.MODE=Sv39, root 0x80100000",
+    ]
+    assert lines[-4:-1] == [
+        "  G-stage of 0x80001234: hgatp.MODE=Sv39x4, root 0x80200000",
+        "    level 2: entry at 0x80200010 = 0x00000000200000df vrwxu-ad: a page, allows load, store, fetch, hlvx",
+        "    leads to 0x80001234",
+    ]
+    assert lines[-1] == "  reaches physical 0x80001234 (Ram)"
+    await gdb.set_var("$hgatp", 0)
+    await gdb.set_var("$henvcfg_PMM", 0)
+    text = await gdb.monitor("walk 0xabcd000040001234")
+    assert "are not copies of the highest one translated" in text
+    assert "raises load-page-fault (13), tval 0xabcd000040001234" in text
