@@ -365,10 +365,13 @@ class Emitter:
         self.put("pending", Pending.TRAP)
         self.give_up()
 
-    def illegal(self) -> None:
-        """Raise an illegal-instruction exception with the running instruction's bits."""
-        bits = self.call_plain("instruction_bits", result="i64")
-        self.trap(Cause.ILLEGAL, bits)
+    def instruction(self) -> Value:
+        """Read the code again."""
+        return self.call_plain("instruction_bits", result="i64")
+
+    def illegal(self, *, virtual: Bool = False) -> None:
+        """Raise an illegal- or virtual-instruction exception with the running instruction's bits."""
+        self.trap(self.select(virtual, Cause.VIRTUAL_INSTRUCTION, Cause.ILLEGAL), self.instruction())
 
     def _attention(self, bit: int) -> None:
         self.put("attention", self.or_(self.get("attention"), bit))

@@ -78,6 +78,9 @@ MSTATUS_UXL64: Final = 2 << 32
 MSTATUS_SXL64: Final = 2 << 34
 MSTATUS_SD: Final = 1 << 63
 
+HSTATUS_HU: Final = 1 << 9
+HSTATUS_VTVM: Final = 1 << 20
+
 ENVCFG_FIOM: Final = 1 << 0
 ENVCFG_CBIE: Final = 3 << 4
 ENVCFG_CBCFE: Final = 1 << 6

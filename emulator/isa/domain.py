@@ -191,8 +191,15 @@ class Domain(Ops, Protocol):
         """
         ...
 
-    def illegal(self) -> None:
-        """Raise an illegal-instruction exception with the bits of the running instruction as trap value."""
+    def illegal(self, *, virtual: Bool = False) -> None:
+        """Raise an illegal-instruction exception with the bits of the running instruction as trap value.
+
+        Where `virtual` holds it is a virtual-instruction exception (`emulator.hart.refusal` decides).
+        """
+        ...
+
+    def instruction(self) -> Value:
+        """The encoding of the running instruction, 2 or 4 bytes."""
         ...
 
     def attend(self) -> None:

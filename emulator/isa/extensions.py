@@ -42,6 +42,7 @@ EXTENSIONS: Final = (
     Extension("f", default=True, needs=("zicsr",), about="single-precision floating point"),
     Extension("d", default=True, needs=("f",), about="double-precision floating point"),
     Extension("c", default=True, needs=("i",), brings=("zca",), about="compressed instructions"),
+    Extension("h", needs=("zicsr",), about="hypervisor: VS- and VU-mode, two-stage translation"),
     Extension("zic64b", default=True, acts=False, about="cache blocks are 64 bytes: what cbo.zero clears, aligned"),
     Extension("zicbom", default=True, needs=("zicsr",), about="cache-block management"),
     Extension("zicbop", default=True, needs=("i",), acts=False, about="cache-block prefetches, hints that do nothing"),
@@ -93,7 +94,7 @@ EXTENSIONS: Final = (
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
-COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d")
+COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d", "h&svinval")
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
 
 EXTENSION_BITS: Final = {
