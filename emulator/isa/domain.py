@@ -226,11 +226,14 @@ class Domain(Ops, Protocol):
         ...
 
     def known_table(self, entry: Value) -> Value:
-        """Physical address of a guest-physical page-table entry whose page is remembered; 0 if it is not."""
+        """Physical address of a page-table entry whose page is remembered; 0 if it is not.
+
+        Bit 0 of `entry` tells guest-physical addresses from physical ones.
+        """
         ...
 
     def know_table(self, entry: Value, physical: Value) -> None:
-        """Remember where the page of a guest-physical page-table entry is."""
+        """Remember where the page of a page-table entry is."""
         ...
 
     def holds_memory(self, physical: Value) -> Bool:
