@@ -6,6 +6,8 @@ the first byte the faulting part is. Of a compressed one it is that of its expan
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Final
 
 from emulator.isa import rows
@@ -39,15 +41,18 @@ def kept_bits(row: Row) -> int:
     return 0xFFFF_FFFF & ~replaced
 
 
-def _families() -> dict[tuple[int, int], int]:
-    """Mask and match of the rows that share an opcode, or where others have it too a funct3; and what they keep."""
-    wanted = [row for row in ROWS if row.length == 4 and row.format in FORMATS]
-    others = {row.match & OPCODE for row in ROWS if row.length == 4 and row.format not in FORMATS}
-    found = {}
-    for row in wanted:
-        mask = OPCODE | (7 << 12 if row.match & OPCODE in others else 0)
-        found[mask, row.match & mask, kept_bits(row)] = row
-    return {(mask, match): kept for mask, match, kept in found}
+def _families() -> list[tuple[int, int, int]]:
+    """Mask and match of the encodings that keep the same bits of the same opcode, and what they keep."""
+    found: dict[tuple[int, int], list[Row]] = {}
+    for row in ROWS:
+        if row.length == 4 and row.format in FORMATS:
+            found.setdefault((row.match & OPCODE, kept_bits(row)), []).append(row)
+    families = []
+    for (_, kept), members in found.items():
+        ones = reduce(and_, (row.mask & row.match for row in members))
+        zeros = reduce(and_, (row.mask & ~row.match for row in members))
+        families.append((ones | zeros, ones, kept))
+    return families
 
 
 def _moved(d: Domain, bits: Value, source: Operand, target: Operand) -> Value:
@@ -77,7 +82,7 @@ def _expanded(d: Domain, bits: Value, row: Row) -> Value:
 def transformed(d: Domain, bits: Value, offset: Value) -> None:
     """The transformation of an instruction whose part at `offset` faulted; 0 where none is defined."""
     distance = d.shl(d.and_(offset, 31), RS1_SHIFT)
-    for (mask, match), kept in _families().items():
+    for mask, match, kept in _families():
         for _ in d.when(d.eq(d.and_(bits, mask), match)):
             d.ret(d.or_(d.and_(bits, kept), distance))
     for row in ROWS:

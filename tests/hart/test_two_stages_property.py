@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -36,7 +37,7 @@ def bit(value: int, number: int) -> bool:
 
 
 @dataclass
-class Wrong(Exception):  # noqa: N818 -- the manual's outcome, not an error
+class Wrong(Exception):
     """The access ends in this fault."""
 
     fault: GuestFault
@@ -153,7 +154,17 @@ class Oracle:
             raise wrong
         return (pte >> 10) % (1 << 44) * PAGE
 
-    def _leaf(self, pte, entry, level, address, stores, config, wrong, place):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0913
+    def _leaf(
+        self,
+        pte: int,
+        entry: int,
+        level: int,
+        address: int,
+        stores: bool,
+        config: int,
+        wrong: Wrong,
+        place: Callable[[int], int],
+    ) -> int:
         """Shape, A and D, and the address."""
         frame = (pte >> 10) % (1 << 44)
         napot = bit(pte, 63)
