@@ -31,6 +31,8 @@ class Clock:
         self._order = count()
         self.source: Callable[[], int] | None = None
         """While a hart runs, the exact current tick; the machine sets it so that a device sees time inside a slice."""
+        self.adjusted: Callable[[], None] | None = None
+        """Called when `mtime` was written."""
 
     def now(self) -> int:
         """Ticks of 100 ns since power-on; nothing that the guest does changes them."""
@@ -44,6 +46,8 @@ class Clock:
     @mtime.setter
     def mtime(self, value: int) -> None:
         self._offset[0] = (value - self.now()) & MASK64
+        if self.adjusted is not None:
+            self.adjusted()
 
     def forget_mtime(self) -> None:
         """Let `mtime` be `now` again."""

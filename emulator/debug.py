@@ -15,10 +15,10 @@ from emulator.engine.watching import Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import translate_data
-from emulator.hart.fields import Privilege
 from emulator.hart.pmp import MATCH_ALL, pmp_permissions
 from emulator.hart.translation import EVERYTHING, LOAD, leaf_permissions, touch_leaf
 from emulator.isa.domain import Routine
+from emulator.isa.extensions import satisfied
 from emulator.isa.table import instruction_length
 from emulator.isa.text import disassemble
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+
+
+GUEST: Final = 4
+"""In the mode that a debugger sees: V=1."""
+MODES: Final = {0: "U", 1: "S", 3: "M", GUEST: "VU", GUEST | 1: "VS"}
+"""Modes as the virtual register `priv` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +134,24 @@ class Debug:
         block.put("waiting", 0)
 
     def read_priv(self, hart: int) -> int:
-        """Privilege: 0 U, 1 S, 3 M."""
-        return self._harts[hart].get("priv")
+        """Mode: 0 U, 1 S, 3 M, and in bit 2 whether V=1, as QEMU has it since 10.0: 4 VU, 5 VS."""
+        block = self._harts[hart]
+        return block.get("priv") | block.get("virt") << 2
 
     def write_priv(self, hart: int, value: int) -> None:
-        """Set the privilege.
+        """Set the mode, as `read_priv` shows it.
 
         Raises:
-            CsrRefused: There is no such privilege.
+            CsrRefused: There is no such mode.
         """
-        if value not in list(Privilege):
-            raise CsrRefused(f"priv cannot be {value}: 0 is U, 1 is S, 3 is M")
-        self._harts[hart].put("priv", value)
+        known = dict(MODES)
+        if not self._machine.config.cpu.has("h"):
+            known = {mode: name for mode, name in known.items() if mode < GUEST}
+        if value not in known:
+            there_are = ", ".join(f"{mode} is {name}" for mode, name in known.items())
+            raise CsrRefused(f"priv cannot be {value}: {there_are}")
+        self._harts[hart].put("priv", value & ~GUEST)
+        self._harts[hart].put("virt", int(value >= GUEST))
         self._changed()
 
     def csrs(self) -> tuple[CsrInfo, ...]:
@@ -148,7 +160,7 @@ class Debug:
         return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
 
     def _exists(self, row: Csr) -> bool:
-        return self._machine.config.cpu.has(row.extension)
+        return satisfied(row.extension, self._machine.config.cpu.extensions)
 
     def _csr(self, number: int) -> Csr:
         row = csrs.BY_NUMBER.get(number)

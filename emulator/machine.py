@@ -14,9 +14,11 @@ from emulator.board import VirtBoard
 from emulator.clock import TICKS_PER_SECOND, Clock
 from emulator.debug import Debug
 from emulator.engine import make_engine
+from emulator.engine.reference import ReferenceDomain
 from emulator.hart.block import Blocks, HartBlock
 from emulator.hart.fields import Interrupt, Privilege
-from emulator.hart.state import MASK64, NO_TAG, Attention, StopCode
+from emulator.hart.state import MASK64, NEVER, NO_TAG, Attention, StopCode
+from emulator.hart.timers import update_pending
 from emulator.memory.ram import Backing
 from emulator.stops import (
     BreakpointHit,
@@ -90,6 +92,8 @@ class Machine:
             config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self._request, transmit
         )
         self.debug = Debug(self, self._blocks, self._backing)
+        self._rules = [ReferenceDomain(self._blocks, hart, self._backing, self) for hart in self.harts]
+        self.clock.adjusted = self._update_timers
         self._power_on()
 
     @property
@@ -147,7 +151,7 @@ class Machine:
                 self._interrupted = False
                 return Interrupted()
             self._turns.settle(harts)
-            self.clock.advance(self._ticks(self.steps))
+            self._advance()
             if self._requested is not None:
                 return self._take_request(self._requested)
             if left <= 0:
@@ -174,11 +178,12 @@ class Machine:
         block = self.harts[hart]
         block.put("waiting", 0)
         block.put("time_base", max(block.get("time_base"), self.steps))
+        self._expire_timers()
         with self.debug.breakpoint_lifted(block.get("pc")):
             stop = self._slice(block, 1)
         block.put("waiting", 0)
         self._turns.stepped()
-        self.clock.advance(self._ticks(self.steps))
+        self._advance()
         if self._requested is not None:
             return self._take_request(self._requested)
         return stop or BudgetSpent()
@@ -228,8 +233,8 @@ class Machine:
                 access, size = hart.get("stop_detail", 1), hart.get("stop_detail", 2)
                 return WatchpointHit(hart.index, watch.kind, watch.address, access, size)
             case StopCode.TRAP_LOOP:
-                cause, tval = ("mcause", "mtval") if hart.get("priv") == Privilege.M else ("scause", "stval")
-                return TrapLoop(hart.index, hart.get("pc"), hart.get(cause), hart.get(tval))
+                mode = "m" if hart.get("priv") == Privilege.M else "vs" if hart.get("virt") else "s"
+                return TrapLoop(hart.index, hart.get("pc"), hart.get(f"{mode}cause"), hart.get(f"{mode}tval"))
         return None
 
     # Time.
@@ -247,12 +252,36 @@ class Machine:
     def _tick_now(self) -> int:
         return self._ticks(self._step_now())
 
+    def _advance(self) -> None:
+        """Let happen what is due at the machine's time."""
+        self.clock.advance(self._ticks(self.steps))
+        self._expire_timers()
+
+    def _expire_timers(self) -> None:
+        """Bring `mip` up to date in every hart whose own timers (`emulator.hart.timers`) are due."""
+        for hart in self.harts:
+            if hart.get("timer_due") <= max(hart.get("time_base"), self.steps):
+                self._update_timer(hart)
+
+    def _update_timer(self, hart: HartBlock) -> None:
+        if hart is not self._running:
+            hart.put("time_base", max(hart.get("time_base"), self.steps))  # a waiting hart's stands still
+        attention = hart.get("attention")
+        self._rules[hart.index].call(update_pending)
+        hart.put("attention", attention | Attention.CHECK if hart is self._running else attention)
+
+    def _update_timers(self) -> None:
+        """The guest wrote `mtime`, with which every hart compares."""
+        for hart in self.harts:
+            self._update_timer(hart)
+
     def _deadline(self) -> int | None:
-        """The step at which the next alarm is due."""
+        """The step at which the next alarm, or the next change of a hart's own timers, is due."""
+        due = min(hart.get("timer_due") for hart in self.harts)
         ticks = self.clock.next_deadline()
-        if ticks is None:
-            return None
-        return -(-ticks * NANOSECONDS_PER_TICK >> self.config.icount.shift)
+        if ticks is not None:
+            due = min(due, -(-ticks * NANOSECONDS_PER_TICK >> self.config.icount.shift))
+        return None if due == NEVER else due
 
     # What the engine asks of the machine (`emulator.engine.hooks.Hooks`).
 

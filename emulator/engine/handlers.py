@@ -266,10 +266,7 @@ class RowEmitter(HandlerEmitter):
 
     def _check_target(self, target: Value) -> None:
         for _ in self.when(self.ne(self.and_(target, self.get("ialign")), 0), UNLIKELY):
-            self.put("trap_cause", Cause.FETCH_MISALIGNED)
-            self.put("trap_tval", target)
-            self.put("pending", Pending.TRAP)
-            self.give_up()
+            super().trap(Cause.FETCH_MISALIGNED, target)
 
     def _go_relative(self) -> None:
         if self._near:

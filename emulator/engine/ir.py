@@ -380,6 +380,10 @@ class Emitter:
         """Look at interrupts and context before the next instruction."""
         self._attention(Attention.CHECK)
 
+    def end_slice(self) -> None:
+        """Leave the run slice before the next instruction."""
+        self._attention(Attention.LEAVE)
+
     def flush(self) -> None:
         """Drop cached translations before the next instruction (the running one still derives its pc from them)."""
         self._attention(Attention.CHECK | Attention.FLUSH)

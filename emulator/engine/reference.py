@@ -154,6 +154,10 @@ class ReferenceDomain(IntOps):
     def attend(self) -> None:
         """Nothing to do: every step looks at interrupts."""
 
+    def end_slice(self) -> None:
+        """Ask to leave the slice."""
+        self.put("attention", self.get("attention") | Attention.LEAVE)
+
     def flush(self) -> None:
         """Nothing to do: nothing is cached."""
 
@@ -172,7 +176,7 @@ class ReferenceDomain(IntOps):
     def in_trap_loop(self) -> None:
         """Ask to leave the slice."""
         self.put("stop", StopCode.TRAP_LOOP)
-        self.put("attention", self.get("attention") | Attention.LEAVE)
+        self.end_slice()
 
     def watch(self, address: int, size: int, kind: int) -> None:
         """Stop before an access that a watchpoint covers."""
@@ -317,7 +321,7 @@ class ReferenceExecution(ReferenceDomain):
 
     def _aligned(self, target: int) -> int:
         if target & self.get("ialign"):
-            raise Trapped(Cause.FETCH_MISALIGNED, target)
+            self.trap(Cause.FETCH_MISALIGNED, target)
         return target
 
     def go(self, pc: int) -> None:
@@ -355,7 +359,7 @@ class ReferenceExecution(ReferenceDomain):
         physical = self.call(translate_fetch, address)
         self.call(check_fetch, physical, address)
         if self.backing_offset(physical) is None:
-            raise Trapped(Cause.FETCH_ACCESS, address)
+            self.trap(Cause.FETCH_ACCESS, address)
         return self.load_physical(physical, 2)
 
     def step(self, extensions: int) -> None:

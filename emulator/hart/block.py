@@ -10,6 +10,7 @@ from emulator.hart.state import (
     HART_OFFSETS,
     HART_SIZE,
     MASK64,
+    NEVER,
     NO_TAG,
     SHARED_OFFSETS,
     SHARED_SIZE,
@@ -111,6 +112,7 @@ class Blocks:
             hart.put("mhartid", hart.index)
             hart.put("reservation", NO_TAG)
             hart.put("loop_pc", NO_TAG)
+            hart.put("timer_due", NEVER)
             hart.put("pc", start)
             hart.put("priv", Privilege.M)
             hart.put("misa", self._cpu.misa)

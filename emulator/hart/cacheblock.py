@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.access import WRITE, check_data, start_access, translate_data
-from emulator.hart.fields import MASK64, Privilege
+from emulator.hart.fields import MASK64
+from emulator.hart.refusal import below_machine, is_guest, is_user, refuse
 from emulator.hart.translation import LOAD, STORE
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
-    from emulator.isa.domain import Domain, Value
+    from emulator.isa.domain import Bool, Domain, Value
 
 BLOCK: Final = 64
 """Bytes of a block (Zic64b); blocks are aligned."""
@@ -18,14 +19,14 @@ BLOCK: Final = 64
 
 @routine(params=1, traps=True)
 def check_block_enabled(d: Domain, enable: Value) -> None:
-    """Raise the illegal-instruction exception where a field of `menvcfg` or `senvcfg` (as a mask) is zero."""
-    priv = d.get("priv")
-    by_m = d.eq(d.and_(d.get("menvcfg"), enable), 0)
-    by_s = d.eq(d.and_(d.get("senvcfg"), enable), 0)
-    below_m = d.both(d.ne(priv, Privilege.M), by_m)
-    below_s = d.both(d.eq(priv, Privilege.U), by_s)
-    for _ in d.when(d.either(below_m, below_s)):
-        d.illegal()
+    """Refuse where a field (as a mask) is zero: `menvcfg`'s below M-mode, `henvcfg`'s at V=1, `senvcfg`'s in U-mode."""
+
+    def off(register: str) -> Bool:
+        return d.eq(d.and_(d.get(register), enable), 0)
+
+    by_hypervisor = d.both(is_guest(d), off("henvcfg"))
+    by_supervisor = d.both(is_user(d), off("senvcfg"))
+    refuse(d, denied=d.both(below_machine(d), off("menvcfg")), barred=d.either(by_hypervisor, by_supervisor))
 
 
 def _reach(d: Domain, formed: Value, kind: int) -> None:

@@ -76,15 +76,30 @@ MSTATUS_TW: Final = 1 << 21
 MSTATUS_TSR: Final = 1 << 22
 MSTATUS_UXL64: Final = 2 << 32
 MSTATUS_SXL64: Final = 2 << 34
+MSTATUS_GVA: Final = 1 << 38
+MSTATUS_MPV: Final = 1 << 39
 MSTATUS_SD: Final = 1 << 63
 
+HSTATUS_GVA: Final = 1 << 6
+HSTATUS_SPV: Final = 1 << 7
+HSTATUS_SPVP: Final = 1 << 8
 HSTATUS_HU: Final = 1 << 9
 HSTATUS_VTVM: Final = 1 << 20
+HSTATUS_VTW: Final = 1 << 21
+HSTATUS_VTSR: Final = 1 << 22
+HSTATUS_VSXL64: Final = 2 << 32
+HSTATUS_HUPMM: Final = 3 << 48
 
 ENVCFG_FIOM: Final = 1 << 0
 ENVCFG_CBIE: Final = 3 << 4
 ENVCFG_CBCFE: Final = 1 << 6
 ENVCFG_CBZE: Final = 1 << 7
+ENVCFG_PMM: Final = 3 << 32
+"""In `menvcfg`, `henvcfg`, `senvcfg` and `mseccfg` alike."""
+ENVCFG_STCE: Final = 1 << 63
+
+STATEEN_ENVCFG: Final = 1 << 62
+STATEEN_SE: Final = 1 << 63
 
 SSTATUS_WRITABLE: Final = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_SUM | MSTATUS_MXR
 SSTATUS_VISIBLE: Final = SSTATUS_WRITABLE | MSTATUS_FS | MSTATUS_UXL64 | MSTATUS_SD
@@ -94,6 +109,9 @@ MSTATUS_WRITABLE: Final = (
 
 S_INTERRUPTS: Final = 1 << Interrupt.SSI | 1 << Interrupt.STI | 1 << Interrupt.SEI
 M_INTERRUPTS: Final = 1 << Interrupt.MSI | 1 << Interrupt.MTI | 1 << Interrupt.MEI
+VS_INTERRUPTS: Final = 1 << Interrupt.VSSI | 1 << Interrupt.VSTI | 1 << Interrupt.VSEI
+HS_INTERRUPTS: Final = VS_INTERRUPTS | 1 << Interrupt.SGEI
+"""What H adds to `mip` and `mie`; always delegated to HS-mode."""
 
 INTERRUPT_ORDER: Final = (
     Interrupt.MEI,
@@ -102,8 +120,12 @@ INTERRUPT_ORDER: Final = (
     Interrupt.SEI,
     Interrupt.SSI,
     Interrupt.STI,
+    Interrupt.SGEI,
+    Interrupt.VSEI,
+    Interrupt.VSSI,
+    Interrupt.VSTI,
 )
-"""Decreasing priority (manual volume II, "Machine Interrupt Registers")."""
+"""Decreasing priority (manual volume II, "Machine Interrupt Registers" and "Hypervisor Interrupt Registers")."""
 
 PMP_R: Final = 1
 PMP_W: Final = 2

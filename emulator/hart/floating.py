@@ -8,7 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import MSTATUS_FS
+from emulator.hart.fields import MASK64, MSTATUS_FS
+from emulator.hart.refusal import is_guest, refuse
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
@@ -40,16 +41,26 @@ LAST_OF_HOST: Final = Rounding.RUP
 """The modes up to it are those of the host."""
 
 
+def _guest_status(d: Domain) -> Value:
+    """`vsstatus` at V=1, all ones otherwise: what limits FS besides `mstatus`."""
+    return d.select(is_guest(d), d.get("vsstatus"), MASK64)
+
+
+def float_off(d: Domain) -> Bool:
+    """Whether FS is off: in `mstatus` or, at V=1, in `vsstatus`; what needs it is then illegal, never virtual."""
+    own = d.eq(d.and_(d.get("mstatus"), MSTATUS_FS), 0)
+    return d.either(own, d.eq(d.and_(_guest_status(d), MSTATUS_FS), 0))
+
+
 def float_dirty(d: Domain) -> Bool:
-    """Whether FS already says that f registers and `fcsr` were written."""
-    return d.eq(d.and_(d.get("mstatus"), MSTATUS_FS), MSTATUS_FS)
+    """Whether FS already says that f registers and `fcsr` were written, at V=1 in both registers."""
+    return d.eq(d.and_(d.and_(d.get("mstatus"), _guest_status(d)), MSTATUS_FS), MSTATUS_FS)
 
 
 @routine(params=0, traps=True)
 def require_float(d: Domain) -> None:
     """Raise the exception of a floating-point instruction where FS is off."""
-    for _ in d.when(d.eq(d.and_(d.get("mstatus"), MSTATUS_FS), 0)):
-        d.illegal()
+    refuse(d, denied=float_off(d))
 
 
 @routine(params=0)
@@ -57,6 +68,8 @@ def mark_dirty(d: Domain) -> None:
     """An f register or `fcsr` is written."""
     for _ in d.unless(float_dirty(d)):
         d.put("mstatus", d.or_(d.get("mstatus"), MSTATUS_FS))
+        for _ in d.when(is_guest(d)):
+            d.put("vsstatus", d.or_(d.get("vsstatus"), MSTATUS_FS))
         d.attend()
 
 

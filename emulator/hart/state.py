@@ -44,6 +44,10 @@ NO_TAG: Final = (1 << 64) - 1
 """A tag that no access ever compares equal to: every compared address has its page-offset bits cleared."""
 
 
+NEVER: Final = (1 << 64) - 1
+"""A step that is never reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of a block.
@@ -93,6 +97,7 @@ RUNTIME: Final = (
     Field("time_base"),  # steps of machine time when this slice began
     Field("budget"),  # steps left; written whenever compiled code leaves for a routine or for good
     Field("budget0"),  # steps allowed to this slice
+    Field("timer_due"),  # the hart's step at which time changes what is pending, or NEVER (`emulator.hart.timers`)
     Field("attention"),  # bits of `Attention`
     Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
     Field("float_on"),  # 1 where f registers may be written without telling anyone: they are dirty already

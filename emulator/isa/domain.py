@@ -206,6 +206,10 @@ class Domain(Ops, Protocol):
         """After this instruction, look again at interrupts and at the translation context."""
         ...
 
+    def end_slice(self) -> None:
+        """After this instruction, leave the run slice: something is due before its end."""
+        ...
+
     def now(self) -> Value:
         """The hart's step count so far, the current step excluded; time and the counters derive from it."""
         ...

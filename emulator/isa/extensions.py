@@ -42,7 +42,7 @@ EXTENSIONS: Final = (
     Extension("f", default=True, needs=("zicsr",), about="single-precision floating point"),
     Extension("d", default=True, needs=("f",), about="double-precision floating point"),
     Extension("c", default=True, needs=("i",), brings=("zca",), about="compressed instructions"),
-    Extension("h", needs=("zicsr",), about="hypervisor: VS- and VU-mode, two-stage translation"),
+    Extension("h", default=True, needs=("zicsr",), about="hypervisor: VS- and VU-mode, two-stage translation"),
     Extension("zic64b", default=True, acts=False, about="cache blocks are 64 bytes: what cbo.zero clears, aligned"),
     Extension("zicbom", default=True, needs=("zicsr",), about="cache-block management"),
     Extension("zicbop", default=True, needs=("i",), acts=False, about="cache-block prefetches, hints that do nothing"),
@@ -84,6 +84,31 @@ EXTENSIONS: Final = (
     Extension("zbc", default=True, needs=("i",), about="carry-less multiplication"),
     Extension("zbkb", needs=("i",), about="bit manipulation for cryptography"),
     Extension("zbs", default=True, needs=("i",), about="single bits"),
+    Extension(
+        "sha",
+        needs=("ssstateen",),
+        brings=("h", "shcounterenw", "shgatpa", "shtvala", "shvsatpa", "shvstvala", "shvstvecd"),
+        acts=False,
+        about="the hypervisor extension as profiles have it",
+    ),
+    Extension("shcounterenw", needs=("h",), acts=False, about="every bit of hcounteren can be set"),
+    Extension("shgatpa", needs=("h",), acts=False, about="hgatp has a mode for each of satp"),
+    Extension(
+        "shtvala", needs=("h",), acts=False, about="htval has the guest-physical address of every guest-page fault"
+    ),
+    Extension("shvsatpa", needs=("h",), acts=False, about="vsatp has every mode of satp"),
+    Extension("shvstvala", needs=("h",), acts=False, about="vstval has whatever stval would have"),
+    Extension("shvstvecd", needs=("h",), acts=False, about="vstvec holds any address in direct mode"),
+    Extension("smmpm", needs=("zicsr",), about="pointer masking in M-mode"),
+    Extension("smnpm", default=True, needs=("zicsr",), about="pointer masking in the mode below M, set by M-mode"),
+    Extension(
+        "smstateen", needs=("zicsr",), brings=("ssstateen",), about="M-mode decides which state lower modes may touch"
+    ),
+    Extension("ssnpm", default=True, needs=("zicsr",), about="pointer masking in U-mode and guests, set by S-mode"),
+    Extension("sspm", needs=("smnpm",), acts=False, about="S-mode can have its pointers masked: by Smnpm"),
+    Extension("ssstateen", needs=("smstateen",), acts=False, about="what S-mode has of Smstateen"),
+    Extension("sstc", default=True, needs=("zicsr",), about="timers of S- and VS-mode"),
+    Extension("supm", needs=("ssnpm",), acts=False, about="U-mode can have its pointers masked: by Ssnpm"),
     Extension("svade", about="a page fault where A or D would have to be set"),
     Extension("svadu", default=True, about="A and D are set by the hart where menvcfg.ADUE says so"),
     Extension("svinval", about="fine-grained invalidation of translations"),
@@ -94,7 +119,10 @@ EXTENSIONS: Final = (
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
-COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d", "h&svinval")
+COMBINATIONS: Final = (
+    *("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d"),
+    *("h&sstc", "h&smstateen", "h&svinval"),
+)
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
 
 EXTENSION_BITS: Final = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import MASK64, MSTATUS_TVM, Privilege
+from emulator.hart.fields import MASK64
+from emulator.hart.refusal import is_user, refuse, translation_controlled
 from emulator.hart.traps import check_wait, machine_return, supervisor_return
 from emulator.isa.rows import BARE, CSR, CSRI, RS1_RS2, Lift, RowSet
 
@@ -63,15 +64,12 @@ ZICSR.row("csrrci", "............ ..... 111 ..... 1110011", CSRI, _modify(lambda
 
 def _check_fence(x: Execution) -> None:
     """The ordering instructions around `sinval.vma` need S-mode and heed nothing else."""
-    for _ in x.when(x.eq(x.get("priv"), Privilege.U)):
-        x.illegal()
+    refuse(x, barred=is_user(x))
 
 
 def _sfence_vma(x: Execution) -> None:
-    priv = x.get("priv")
-    virtual = x.both(x.eq(priv, Privilege.S), x.ne(x.and_(x.get("mstatus"), MSTATUS_TVM), 0))
-    for _ in x.when(x.either(x.eq(priv, Privilege.U), virtual)):
-        x.illegal()
+    """At V=1 it is about VS-stage translations; all are dropped in any case."""
+    refuse(x, barred=x.either(is_user(x), translation_controlled(x)))
     x.flush()
 
 

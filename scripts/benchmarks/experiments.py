@@ -32,7 +32,7 @@ SPACES: Final = (
     ("Sv39, masked", 1, 0x2A, "< 150"),
     ("Sv39 over Sv39x4", 2, 0, "< 600"),
 )
-"""Name, `hot_space`, `hot_tag` (for which QEMU would need an option, so it is left out), and the aim of a miss in ns."""
+"""Name, `hot_space`, `hot_tag` (QEMU would need an option for it, so it is left out), and the aim of a miss in ns."""
 
 Result = TypeVar("Result")
 Attach: TypeAlias = Callable[[Rsp], None]

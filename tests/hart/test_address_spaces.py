@@ -318,15 +318,15 @@ def test_reservation_is_of_the_physical_address(engine: str) -> None:
 @pytest.mark.parametrize(
     ("cpu", "reset", "writable"),
     [
-        ("rv64", 1 << 61, 1 << 61 | 0xF1),
-        ("rv64,svade=on", 0, 1 << 61 | 0xF1),
-        ("rv64,svadu=off", 0, 0xF1),
-        ("rv64,svpbmt=on,svadu=off", 0, 1 << 62 | 0xF1),
-        ("rv64,svpbmt=on,zicboz=off", 1 << 61, 3 << 61 | 0x71),
+        ("rv64", 1 << 61, 1 << 61 | 1 << 63 | 3 << 32 | 0xF1),
+        ("rv64,svade=on", 0, 1 << 61 | 1 << 63 | 3 << 32 | 0xF1),
+        ("rv64,svadu=off", 0, 1 << 63 | 3 << 32 | 0xF1),
+        ("rv64,svpbmt=on,svadu=off,sstc=off", 0, 1 << 62 | 3 << 32 | 0xF1),
+        ("rv64,svpbmt=on,zicboz=off,smnpm=off", 1 << 61, 7 << 61 | 0x71),
     ],
 )
 def test_menvcfg(engine: str, cpu: str, reset: int, writable: int) -> None:
-    """ADUE and PBMTE are writable where their extensions are; ADUE is set at reset unless Svade is asked for."""
+    """A field is writable where its extension is; ADUE is set at reset unless Svade is asked for."""
     guest = Guest(engine, cpu=cpu)
     run(guest, "csrrw x5, menvcfg, x6", "csrrs x7, menvcfg, x0", at=RAM_BASE, priv=MACHINE, x6=(1 << 64) - 1)
     assert (x(guest, 5), x(guest, 7)) == (reset, writable)

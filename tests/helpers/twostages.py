@@ -122,7 +122,7 @@ class TwoStages:
         pc = address if fetch else RAM_BASE + 4 * list(PLACES).index(what)
         mprv = 0 if fetch or hypervisor else MPRV | MPV | priv << 11
         fields = {"priv": priv if fetch else 3, "virt": int(fetch), "mstatus": status | mprv, "pc": pc}
-        fields |= {"mcause": 0, "mtval": 0, "trap_gva": 0, "trap_tval2": 0, "trap_tinst": 0}
+        fields |= {"mcause": 0, "mtval": 0, "mtval2": 0, "mtinst": 0}
         self.hart.put("hstatus", SPVP * priv if hypervisor else 0)
         self.hart.put("reservation", (1 << 64) - 1)
         for name, value in fields.items():
@@ -134,10 +134,8 @@ class TwoStages:
         if self.hart.get("pc") != HANDLER:
             return None
         assert self.hart.get("mepc") == pc
-        return GuestFault(*(self._told(name) for name in ("mcause", "mtval", "tval2", "tinst", "gva")))
-
-    def _told(self, name: str) -> int:
-        return self.hart.get(name if name.startswith("m") else f"trap_{name}")
+        cause, tval, tval2, tinst = (self.hart.get(name) for name in ("mcause", "mtval", "mtval2", "mtinst"))
+        return GuestFault(cause, tval, tval2, tinst, self.hart.get("mstatus") >> 38 & 1)
 
     def word(self, physical: int) -> int:
         """Eight bytes of RAM."""

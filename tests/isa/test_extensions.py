@@ -36,8 +36,8 @@ def test_default_string() -> None:
     """What `-cpu rv64` says of itself to an operating system."""
     assert parse_cpu("rv64") == CpuConfig()
     assert CpuConfig().isa == (
-        "rv64imafdc_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihintntl"
-        "_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zca_zba_zbb_zbc_zbs_svadu"
+        "rv64imafdch_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihintntl"
+        "_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zca_zba_zbb_zbc_zbs_smnpm_ssnpm_sstc_svadu"
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.csrs.row import Csr
-from emulator.hart.floating import FLAGS, MODES, mark_dirty, require_float
+from emulator.hart.floating import FLAGS, MODES, float_off, mark_dirty
 from emulator.hart.translation import has
 
 if TYPE_CHECKING:
+    from emulator.hart.refusal import Refusal
     from emulator.isa.domain import Domain, Value
 
 
@@ -38,10 +39,8 @@ def _write_fcsr(d: Domain, value: Value) -> None:
     _write_mode(d, d.lshr(value, 5))
 
 
-def _float_guard(d: Domain) -> None:
-    for _ in d.unless(has(d, "f")):
-        d.illegal()
-    d.call(require_float)
+def _float_guard(d: Domain) -> Refusal:
+    return d.either(d.negate(has(d, "f")), float_off(d)), False
 
 
 ROWS: Final = (

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from emulator.hart.fields import MASK64
 
 if TYPE_CHECKING:
+    from emulator.hart.refusal import Refusal
     from emulator.isa.domain import Domain, Value
 
 Read = Callable[["Domain"], "Value"]
 Write = Callable[["Domain", "Value"], None]
-Guard = Callable[["Domain"], None]
+Guard = Callable[["Domain"], "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,15 @@ class Csr:
     """One control and status register.
 
     Attributes:
-        number: Its address, 12 bits; bits 9:8 are the lowest privilege, bits 11:10 both set mean read-only.
+        number: Its address, 12 bits; bits 9:8 are the lowest privilege (2: HS-mode, and no guest), bits 11:10 both set
+            mean read-only.
         name: The manual's name.
         read: Its value.
         write: What a write of a value does; None for a register whose every bit is read-only.
-        guard: Raises an exception where the manual forbids an access that the number's bits would allow.
+        guard: Tells where the manual refuses an access that the number's bits would allow.
         base: What a read-modify-write combines with its operand, where that is not `read`.
-        extension: The extension that brings it; without it the register does not exist.
+        extension: The requirement (`emulator.isa.extensions`) that brings it; otherwise the register does not exist.
+        guest: What an instruction that names it reaches at V=1: the VS register, or another view of the same one.
     """
 
     number: int
@@ -37,6 +40,7 @@ class Csr:
     guard: Guard | None = None
     base: Read | None = None
     extension: str = "zicsr"
+    guest: Csr | None = None
 
     @property
     def read_only(self) -> bool:
@@ -44,7 +48,15 @@ class Csr:
         return self.number >> 10 == 3
 
 
-def stored(number: int, name: str, *, writable: int = MASK64, notice: bool = False, guard: Guard | None = None) -> Csr:
+def stored(
+    number: int,
+    name: str,
+    *,
+    writable: int = MASK64,
+    notice: bool = False,
+    extension: str = "zicsr",
+    guest: Csr | None = None,
+) -> Csr:
     """A CSR that keeps the bits `writable` of what is written; `notice` makes the hart look at interrupts again."""
 
     def write(d: Domain, value: Value) -> None:
@@ -52,12 +64,13 @@ def stored(number: int, name: str, *, writable: int = MASK64, notice: bool = Fal
         if notice:
             d.attend()
 
-    return Csr(number, name, lambda d: d.get(name), write, guard)
+    return Csr(number, name, lambda d: d.get(name), write, extension=extension, guest=guest)
 
 
-def constant(number: int, name: str, value: int = 0) -> Csr:
+def constant(number: int, name: str, value: int = 0, *, extension: str = "zicsr", guard: Guard | None = None) -> Csr:
     """A CSR whose every bit is fixed; a write to it, where the number allows one, is ignored."""
-    return Csr(number, name, lambda _d: value, None if number >> 10 == 3 else lambda _d, _v: None)
+    write = None if number >> 10 == 3 else lambda _d, _v: None
+    return Csr(number, name, lambda _d: value, write, guard, extension=extension)
 
 
 def merge(d: Domain, old: Value, new: Value, writable: Value) -> Value:
@@ -65,15 +78,15 @@ def merge(d: Domain, old: Value, new: Value, writable: Value) -> Value:
     return d.or_(d.and_(old, d.xor(writable, MASK64)), d.and_(new, writable))
 
 
-def vector(number: int, name: str) -> Csr:
+def vector(number: int, name: str, *, extension: str = "zicsr", guest: Csr | None = None) -> Csr:
     """A trap vector: direct or vectored, four-byte aligned."""
-    return stored(number, name, writable=MASK64 ^ 2)
+    return stored(number, name, writable=MASK64 ^ 2, extension=extension, guest=guest)
 
 
-def exception_pc(number: int, name: str) -> Csr:
-    """`mepc`, `sepc`: bit 0 is always zero, bit 1 too where instructions are 4 bytes."""
+def exception_pc(number: int, name: str, *, extension: str = "zicsr", guest: Csr | None = None) -> Csr:
+    """`mepc`, `sepc`, `vsepc`: bit 0 is always zero, bit 1 too where instructions are 4 bytes."""
 
     def write(d: Domain, value: Value) -> None:
         d.put(name, d.and_(value, d.xor(d.or_(d.get("ialign"), 1), MASK64)))
 
-    return Csr(number, name, lambda d: d.get(name), write)
+    return Csr(number, name, lambda d: d.get(name), write, extension=extension, guest=guest)
