@@ -34,6 +34,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "code-page": Bench.code_page,
     "breakpoint": Bench.breakpoint,
     "watchpoint": Bench.watchpoint,
+    "translation": Bench.translation,
     "start": Bench.start,
     "packets": Bench.packets,
 }

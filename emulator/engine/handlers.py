@@ -31,6 +31,7 @@ from emulator.engine.layout import (
 from emulator.engine.runtime import data_entry
 from emulator.hart.access import ATOMIC_READ, READ, WRITE
 from emulator.hart.arithmetic import exact
+from emulator.hart.faults import describe_fault
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import accrue, mark_dirty, require_float
 from emulator.hart.modes import current_mode, data_context
@@ -443,6 +444,7 @@ def _deliver(e: HandlerEmitter, pc: Value, before: Value, left: Value) -> None:
     """Take the pending exception of the instruction at `pc`; steps left `before` it and after it."""
     e.put("pending", Pending.NONE)
     e.put("budget", before)
+    e.call(describe_fault, e.get("trap_cause"))
     e.call(take_exception, pc, e.get("trap_cause"), e.get("trap_tval"))
     e.tail("@resume", left=left)
 

@@ -365,10 +365,13 @@ class Emitter:
         self.put("pending", Pending.TRAP)
         self.give_up()
 
+    def instruction(self) -> Value:
+        """Read the code again."""
+        return self.call_plain("instruction_bits", result="i64")
+
     def illegal(self, *, virtual: Bool = False) -> None:
         """Raise an illegal- or virtual-instruction exception with the running instruction's bits."""
-        bits = self.call_plain("instruction_bits", result="i64")
-        self.trap(self.select(virtual, Cause.VIRTUAL_INSTRUCTION, Cause.ILLEGAL), bits)
+        self.trap(self.select(virtual, Cause.VIRTUAL_INSTRUCTION, Cause.ILLEGAL), self.instruction())
 
     def _attention(self, bit: int) -> None:
         self.put("attention", self.or_(self.get("attention"), bit))
@@ -441,16 +444,23 @@ class RoutineEmitter(Emitter):
         self.call_plain("fill_data", f"i64 {text(formed)}", f"i64 {text(address)}", f"i64 {text(physical)}")
 
     def _table_slot(self, entry: Value) -> str:
-        """Pointer to the entry of `table_tlb` that a guest-physical address may have."""
-        index = self.and_(self.lshr(entry, PAGE_SHIFT), TABLE_ENTRIES - 1)
+        """Pointer to the entry of `table_tlb` that an address may have.
+
+        Tables of both stages tend to be at round addresses, and often at the same ones: they are kept apart.
+        """
+        page = self.lshr(entry, PAGE_SHIFT)
+        spread = self.xor(page, self.lshr(page, 4))
+        index = self.and_(self.add(spread, self.mul(self.and_(entry, 1), TABLE_ENTRIES // 2 + 5)), TABLE_ENTRIES - 1)
         return self.at(self.field("table_tlb"), self.mul(index, TABLE_ENTRY))
+
+    def _table_tag(self, entry: Value) -> Value:
+        return self.and_(entry, MASK ^ (PAGE - 2))
 
     def known_table(self, entry: Value) -> Value:
         """Probe the small TLB of page-table pages."""
         slot = self._table_slot(entry)
-        page = self.and_(entry, MASK ^ (PAGE - 1))
-        hit = self.eq(self.load_raw("i64", slot), page)
-        place = self.or_(self.load_raw("i64", self.at(slot, 8)), self.and_(entry, PAGE - 1))
+        hit = self.eq(self.load_raw("i64", slot), self._table_tag(entry))
+        place = self.or_(self.load_raw("i64", self.at(slot, 8)), self.and_(entry, PAGE - 2))
         return self.select(hit, place, 0)
 
     def know_table(self, entry: Value, physical: Value) -> None:
@@ -459,7 +469,7 @@ class RoutineEmitter(Emitter):
         allowed = self.call(pmp_permissions, page, self.or_(page, PAGE - 1), Privilege.S)
         for _ in self.when(self.ne(self.and_(allowed, PMP_R), 0)):
             slot = self._table_slot(entry)
-            self.store_raw("i64", self.and_(entry, MASK ^ (PAGE - 1)), slot)
+            self.store_raw("i64", self._table_tag(entry), slot)
             self.store_raw("i64", page, self.at(slot, 8))
 
     def holds_memory(self, physical: Value) -> Bool:

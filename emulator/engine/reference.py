@@ -16,6 +16,7 @@ from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, check_fetch, translate_fetch
 from emulator.hart.arithmetic import exact
+from emulator.hart.faults import describe_fault
 from emulator.hart.fields import Cause
 from emulator.hart.floating import accrue, mark_dirty, require_float
 from emulator.hart.state import Attention, Observed, StopCode
@@ -141,6 +142,10 @@ class ReferenceDomain(IntOps):
         for name, value in (("trap_gva", gva), ("trap_tval2", tval2), ("trap_tinst", tinst)):
             self.put(name, value)
         raise Trapped(cause, tval)
+
+    def instruction(self) -> int:
+        """The bits that were fetched."""
+        return self.bits
 
     def illegal(self, *, virtual: bool = False) -> None:
         """Raise an illegal- or virtual-instruction exception."""
@@ -368,6 +373,8 @@ class ReferenceExecution(ReferenceDomain):
             self.begin(instruction, pc)
             instruction.row.meaning(self)
         except Trapped as trapped:
+            self.put("trap_tval", trapped.tval)
+            self.call(describe_fault, trapped.cause)
             self.call(take_exception, pc, trapped.cause, trapped.tval)
         else:
             self.put("pc", self.next_pc)

@@ -32,7 +32,6 @@ from emulator.engine.layout import (
 from emulator.hart.access import check_fetch, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import DYNAMIC, LAST_OF_HOST, float_dirty
-from emulator.hart.modes import PRIVILEGE
 from emulator.hart.state import (
     CONTEXTS,
     DATA_ENTRY,
@@ -206,9 +205,7 @@ def _fill_data(e: RuntimeEmitter) -> None:
     for _ in e.when(e.eq(backing, NOWHERE)):
         e.ret()
     page = e.and_("%a0", PAGE_BITS)
-    priv = e.and_(e.get("access_mode"), PRIVILEGE)
-    allowed = e.call(page_permissions, e.and_("%a2", PAGE_BITS), priv)
-    allowed = e.and_(allowed, e.get("leaf"))
+    allowed = e.and_(e.get("allowed"), e.get("leaf"))
     lines = e.var(e.load_word(e.lines_of(backing)))
     e.put("watch_reads", 0)
     for _ in e.when(e.ne(e.shared("watch_count"), 0), UNLIKELY):

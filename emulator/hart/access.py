@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import Cause, Privilege
+from emulator.hart.fields import MASK64, Cause, Privilege
 from emulator.hart.masking import UNMASKED, masked, pointer_mask
 from emulator.hart.modes import PRIVILEGE, current_mode, data_mode, guest_mode
 from emulator.hart.pmp import pmp_permissions
@@ -18,7 +18,7 @@ from emulator.hart.translation import EXECUTE, FETCH, LOAD, STORE, access_cause,
 from emulator.isa.domain import Routine, routine
 
 if TYPE_CHECKING:
-    from emulator.isa.domain import Domain, Value
+    from emulator.isa.domain import Bool, Domain, Value
 
 PAGE: Final = 0xFFF
 
@@ -80,21 +80,30 @@ def page_permissions(d: Domain, page: Value, priv: Value) -> None:
     d.ret(d.call(pmp_permissions, page, d.or_(page, PAGE), priv))
 
 
+def _refused(d: Domain, allowed: Value, kind: Value) -> Bool:
+    """Whether permissions do not suffice for a kind of access."""
+    wanted = d.select(d.eq(kind, EXECUTE), LOAD | FETCH, kind)
+    granted = d.and_(allowed, wanted)
+    both = d.both(d.eq(kind, EXECUTE), d.ne(granted, wanted))
+    return d.either(d.eq(granted, 0), both)
+
+
 @routine(params=3, traps=True)
 def check_data(d: Domain, physical: Value, size: Value, kind: Value) -> None:
     """Raise the access fault if the PMP forbids the access that has begun, `size` bytes at `physical`.
 
     With `LOAD | STORE` either permission is enough, and the fault is a store's. `EXECUTE` needs R and X.
 
-    The trap value is left to the caller, who knows the virtual address: `trap_tval` is set before the call.
+    The trap value is left to the caller, who knows the virtual address: `trap_tval` is set before the call. Leaves in
+    `allowed` what holds for the whole page.
     """
     priv = d.and_(d.get("access_mode"), PRIVILEGE)
-    allowed = d.call(pmp_permissions, physical, d.add(physical, d.sub(size, 1)), priv)
-    wanted = d.select(d.eq(kind, EXECUTE), LOAD | FETCH, kind)
-    granted = d.and_(allowed, wanted)
-    both = d.both(d.eq(kind, EXECUTE), d.ne(granted, wanted))
-    for _ in d.when(d.either(d.eq(granted, 0), both)):
-        d.trap(access_cause(d, kind), d.get("trap_tval"))
+    of_page = d.call(page_permissions, d.and_(physical, MASK64 ^ PAGE), priv)
+    d.put("allowed", of_page)
+    for _ in d.when(_refused(d, of_page, kind)):
+        of_bytes = d.call(pmp_permissions, physical, d.add(physical, d.sub(size, 1)), priv)
+        for _ in d.when(_refused(d, of_bytes, kind)):
+            d.trap(access_cause(d, kind), d.get("trap_tval"))
 
 
 @routine(params=2, traps=True)

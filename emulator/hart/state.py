@@ -40,11 +40,11 @@ DATA_ENTRY: Final = 32
 FETCH_ENTRY: Final = 32
 """Bytes of a fetch entry: virtual page, pointer to the page's records, backing offset of the page, unused."""
 
-TABLE_ENTRIES: Final = 64
-"""Guest-physical pages with page tables whose place is remembered; a power of two."""
+TABLE_ENTRIES: Final = 128
+"""Pages with page tables whose place is remembered; a power of two."""
 
 TABLE_ENTRY: Final = 16
-"""Bytes of such an entry: guest-physical page, physical page."""
+"""Bytes of such an entry: page as the tables name it, physical page."""
 
 NO_TAG: Final = (1 << 64) - 1
 """A tag that no access ever compares equal to: every compared address has its page-offset bits cleared."""
@@ -132,6 +132,7 @@ RUNTIME: Final = (
     Field("access_address"),  # address of the part that is being translated: what a fault reports
     Field("access_kind"),  # what it is: LOAD, STORE, FETCH, EXECUTE
     Field("leaf"),  # kinds of access that the page just translated allows (see `emulator.hart.translation`)
+    Field("allowed"),  # kinds of access that the PMP allows to the whole page that was checked last
     Field("walked"),  # kinds of access that the last walk's leaf allows
     Field("watch_reads"),  # whether the page being cached has a watchpoint on loads
     Field("cur"),  # fetch entry that the running code came through

@@ -114,23 +114,25 @@ def check_table(d: Domain, entry: Value, needed: Value) -> None:
         d.trap(access_cause(d, d.get("access_kind")), d.get("access_address"))
 
 
-@routine(params=2, traps=True)
-def guest_table(d: Domain, entry: Value, kind: Value) -> None:
-    """Physical address of a PTE of the VS-stage, which is loaded or stored at a guest-physical address."""
+@routine(params=3, traps=True)
+def find_table(d: Domain, entry: Value, kind: Value, nested: Value) -> None:
+    """Physical address of a PTE that is loaded or stored: at `entry`, or where that guest-physical address is.
+
+    Pages whose PTEs may be loaded are remembered, the guest-physical ones (`nested`) apart from the others.
+    """
+    place = d.var(entry)
+    for _ in d.when(d.ne(nested, 0)):
+        place.set(d.call(walk, entry, kind, d.get("hgatp"), IMPLICIT))
+    d.call(check_table, place.get(), kind)
     for _ in d.when(d.eq(kind, LOAD)):
-        known = d.known_table(entry)
-        for _ in d.when(d.ne(known, 0)):
-            d.ret(known)
-    place = d.call(walk, entry, kind, d.get("hgatp"), IMPLICIT)
-    d.call(check_table, place, kind)
-    d.know_table(entry, place)
-    d.ret(place)
+        d.know_table(d.or_(entry, nested), place.get())
+    d.ret(place.get())
 
 
-def _through_second(d: Domain, stage: Value) -> Bool:
-    """Whether the tables of a walk are at guest-physical addresses that have to be translated."""
+def _nested(d: Domain, stage: Value) -> Value:
+    """1 if the tables of a walk are at guest-physical addresses that have to be translated, else 0."""
     guest = d.both(d.eq(stage, FIRST), is_guest(d, d.get("access_mode")))
-    return d.both(guest, d.ne(d.lshr(d.get("hgatp"), SATP_MODE), 0))
+    return d.flag(d.both(guest, d.ne(d.lshr(d.get("hgatp"), SATP_MODE), 0)))
 
 
 @routine(params=2)
@@ -182,13 +184,11 @@ def touch_leaf(d: Domain, pte: Value, entry: Value, address: Value, kind: Value,
     for _ in d.when(d.ne(pte, current)):
         for _ in d.when(d.eq(d.and_(_configuration(d, stage), ENVCFG_ADUE), 0)):
             d.call(walk_fault, address, kind, stage)
-        place = d.var(entry)
-        for _ in d.when(_through_second(d, stage)):
-            place.set(d.call(guest_table, entry, STORE))
-        d.call(check_table, place.get(), LOAD | STORE)
+        place = d.call(find_table, entry, STORE, _nested(d, stage))
+        d.call(check_table, place, LOAD | STORE)
         d.put("trap_tval", d.get("access_address"))
         d.put("fault_cause", access_cause(d, d.get("access_kind")))
-        d.store_physical(place.get(), PTE_SIZE, current)
+        d.store_physical(place, PTE_SIZE, current)
     d.ret(current)
 
 
@@ -226,7 +226,7 @@ def walk(d: Domain, address: Value, kind: Value, root: Value, stage: Value) -> N
     for _ in d.when(d.ne(_stray(d, address, levels, stage), 0)):
         d.call(walk_fault, address, kind, stage)
     first = d.eq(stage, FIRST)
-    nested = _through_second(d, stage)
+    nested = _nested(d, stage)
     table = d.var(d.shl(d.and_(root, d.select(first, SATP_PPN, SATP_PPN ^ 3)), 12))
     indices = d.var(d.select(first, 511, 2047))
     level = d.var(levels)
@@ -235,11 +235,9 @@ def walk(d: Domain, address: Value, kind: Value, root: Value, stage: Value) -> N
         index = d.and_(d.lshr(address, d.add(d.mul(level.get(), 9), 12)), indices.get())
         indices.set(511)
         entry = d.add(table.get(), d.shl(index, 3))
-        place = d.var(entry)
-        for _ in d.when(nested):
-            place.set(d.call(guest_table, entry, LOAD))
-        for _ in d.unless(nested):
-            d.call(check_table, entry, LOAD)
+        place = d.var(d.known_table(d.or_(entry, nested)))
+        for _ in d.when(d.eq(place.get(), 0)):
+            place.set(d.call(find_table, entry, LOAD, nested))
         pte = d.load_physical(place.get(), PTE_SIZE)
         shape = d.and_(pte, PTE_R | PTE_W | PTE_X)
         writable_only = d.eq(d.and_(pte, PTE_R | PTE_W), PTE_W)

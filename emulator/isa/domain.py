@@ -198,6 +198,10 @@ class Domain(Ops, Protocol):
         """
         ...
 
+    def instruction(self) -> Value:
+        """The encoding of the running instruction, 2 or 4 bytes."""
+        ...
+
     def attend(self) -> None:
         """After this instruction, look again at interrupts and at the translation context."""
         ...
@@ -226,11 +230,14 @@ class Domain(Ops, Protocol):
         ...
 
     def known_table(self, entry: Value) -> Value:
-        """Physical address of a guest-physical page-table entry whose page is remembered; 0 if it is not."""
+        """Physical address of a page-table entry whose page is remembered; 0 if it is not.
+
+        Bit 0 of `entry` tells guest-physical addresses from physical ones.
+        """
         ...
 
     def know_table(self, entry: Value, physical: Value) -> None:
-        """Remember where the page of a guest-physical page-table entry is."""
+        """Remember where the page of a page-table entry is."""
         ...
 
     def holds_memory(self, physical: Value) -> Bool:

@@ -119,7 +119,10 @@ EXTENSIONS: Final = (
 
 BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
-COMBINATIONS: Final = ("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d", "h&sstc", "h&smstateen")
+COMBINATIONS: Final = (
+    *("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d"),
+    *("h&sstc", "h&smstateen", "h&svinval"),
+)
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""
 
 EXTENSION_BITS: Final = {

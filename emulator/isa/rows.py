@@ -175,12 +175,14 @@ FLOAT_PICK: Final = make_format("R float pick", "{fd},{fs1},{fs2}", RD, RS1, RS2
 FLOAT_COMPARE: Final = make_format("R float compare", "{rd},{fs1},{fs2}", RD, RS1, RS2)
 FLOAT_MOVE_TO_X: Final = make_format("R float move to x", "{rd},{fs1}", RD, RS1)
 FLOAT_MOVE_FROM_X: Final = make_format("R float move from x", "{fd},{rs1}", RD, RS1)
+GUEST_LOAD: Final = make_format("R guest load", "{rd},({rs1})", RD, RS1)
+GUEST_STORE: Final = make_format("R guest store", "{rs2},({rs1})", RS1, RS2)
 RS1_RS2: Final = make_format("R no rd", "{rs1},{rs2}", RS1, RS2)
 BARE: Final = make_format("bare", "")
 
 FORMATS: Final = (
     *(R, I, JALR, LOAD, SHIFT, SHIFTW, UNARY, S, B, U, J),
-    *(CSR, CSRI, FENCE, AMO, LR, AMO_PAIR, BLOCK, PREFETCH, RS1_RS2, BARE),
+    *(CSR, CSRI, FENCE, AMO, LR, AMO_PAIR, BLOCK, PREFETCH, GUEST_LOAD, GUEST_STORE, RS1_RS2, BARE),
     *(FLOAT_LOAD, FLOAT_STORE, FLOAT_R, FLOAT_R4, FLOAT_UNARY, FLOAT_WIDEN, FLOAT_TO_X, FLOAT_FROM_X),
     *(FLOAT_EXACT_FROM_X, FLOAT_PICK, FLOAT_COMPARE, FLOAT_MOVE_TO_X, FLOAT_MOVE_FROM_X),
 )

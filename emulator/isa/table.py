@@ -16,6 +16,7 @@ from emulator.isa import (
     conditional,
     floating,
     hints,
+    hypervisor,
     maybe,
     muldiv,
     reservation,
@@ -34,6 +35,7 @@ PARTS: Final = (
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
     *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES, maybe.ZIMOP, maybe.ZCMOP),
     *(compressed.ROWS, compressed.ZCB, compressed.ZCB_ZBA, compressed.ZCB_ZBB, compressed.ZCB_ZMMUL),
+    *(hypervisor.ROWS, hypervisor.INVALIDATIONS),
     *(*floating.SETS, compressed.DOUBLE_ROWS),
 )
 """Every set of rows."""

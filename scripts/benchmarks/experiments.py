@@ -23,6 +23,17 @@ MOST_ROUNDS: Final = 1 << 40
 REGISTER_PC: Final = b"p20"
 READ_BYTES: Final = 1024
 
+FEW_PAGES: Final = 64
+MANY_PAGES: Final = 2000
+"""Pages that the guest `spaces` loads from in turn: fewer than a TLB holds, and many more."""
+SPACES: Final = (
+    ("Bare", 0, 0, ""),
+    ("Sv39", 1, 0, "< 150"),
+    ("Sv39, masked", 1, 0x2A, "< 150"),
+    ("Sv39 over Sv39x4", 2, 0, "< 600"),
+)
+"""Name, `hot_space`, `hot_tag` (QEMU would need an option for it, so it is left out), and the aim of a miss in ns."""
+
 Result = TypeVar("Result")
 Attach: TypeAlias = Callable[[Rsp], None]
 
@@ -106,6 +117,29 @@ class Bench:
         watched = self._per_round(elf, 1_000, attach=inserting(2, address, 8))
         yield from self._slowdowns("watchpoint in the hot page", "loop over the page", plain, watched, "< 3")
 
+    def translation(self) -> Iterator[Figure]:
+        """Loads from pages that the TLB holds and from more than it holds, by what stands between them and memory."""
+        section = "address translation"
+        baseline: dict[str, float] = {}
+        for name, space, tag, aim in SPACES:
+            emulators = (self.subject,) if tag else (self.subject, self.peer)
+            hit, all_missing = (
+                self._per_load(GUESTS / "spaces.elf", pages, space, tag, emulators) for pages in (FEW_PAGES, MANY_PAGES)
+            )
+            baseline = baseline or hit
+            mine = self.subject.name
+            slowdown = hit[mine] / baseline[mine]
+            yield Figure(section, f"{name}, hit", "ns CPU", hit, slowdown, "of Bare, rvgdb", "< 1.05")
+            miss = {emulator: all_missing[emulator] - hit[emulator] for emulator in hit}
+            yield Figure(section, f"{name}, a miss more", "ns CPU", miss, miss[mine], "ns, rvgdb", aim)
+
+    def _per_load(self, elf: Path, pages: int, space: int, tag: int, emulators: Sequence[Emulator]) -> dict[str, float]:
+        """Nanoseconds of CPU time that one load of the guest `spaces` costs, its share of the loop included."""
+        for variable, value in (("hot_pages", pages), ("hot_space", space), ("hot_tag", tag)):
+            elf = patched(elf, variable, value, self.folder)
+        rounds = self._per_round(elf, max(1, 1_000_000 // pages), emulators=emulators)
+        return {emulator: nanoseconds / pages for emulator, nanoseconds in rounds.items()}
+
     def start(self) -> Iterator[Figure]:
         """From the command to a debugger that is connected, after one start that does not count."""
         emulators = (self.subject, self.peer)
@@ -142,12 +176,14 @@ class Bench:
         samples = self._in_turns(emulators, lambda emulator: run_guest(emulator, elf, attach))
         return _medians({name: [sample.cpu for sample in taken] for name, taken in samples.items()})
 
-    def _per_round(self, elf: Path, first: int, attach: Attach | None = None) -> dict[str, float]:
+    def _per_round(
+        self, elf: Path, first: int, attach: Attach | None = None, emulators: Sequence[Emulator] = ()
+    ) -> dict[str, float]:
         """Nanoseconds of CPU time that one round of the guest's loop costs, without start and end.
 
         Emulators differ a hundredfold here, so each gets as many rounds as make `ENOUGH`, beginning with `first`.
         """
-        emulators = (self.subject, self.peer)
+        emulators = emulators or (self.subject, self.peer)
         idle = self._cpu(emulators, GUESTS / "nothing.elf", attach)
         rounds = {
             emulator.name: self._rounds(emulator, elf, first, idle[emulator.name], attach) for emulator in emulators

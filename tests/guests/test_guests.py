@@ -20,6 +20,7 @@ EXPECTED: Final = {
     ELFS / "mixed_apart.elf": ("mixed 0x00000002ce92affc",),
     ELFS / "mixed_shared.elf": ("mixed 0x00000002ce92affc",),
     ELFS / "watch.elf": ("watch 0x000175240044c400",),
+    ELFS / "spaces.elf": ("spaces 0x0000000001e7cb00",),
     ELFS / "break.elf": ("break 0x00001146c7aba285",),
     ELFS / "nothing.elf": (),
 }

@@ -112,3 +112,39 @@ def test_a_changed_table_is_seen(machine: Machine, tables: Tables) -> None:
 def test_tables_end_before_the_ram_does() -> None:
     """The layout fits the machine's RAM."""
     assert TABLES + 16 * PAGE < 0x8000_0000 + (1 << 21)
+
+
+def test_tagged_pointers_are_read(machine: Machine, tables: Tables) -> None:
+    """A pointer whose tag the stopped mode ignores reads what the program would; without masking there is nothing."""
+    high = (1 << 64) - HERE
+    tables.map(HERE, DATA, RW)
+    tables.map(high, DATA, RW)
+    tagged = (HERE | 0x5A << 57, high % (1 << 57) | 0x5A << 57)
+    for address in tagged:
+        with pytest.raises(MemoryUnavailable):
+            machine.debug.read_memory(0, address, 4)
+    machine.harts[0].put("menvcfg", 2 << 32)
+    machine.debug.forget_pages()
+    for address in tagged:
+        assert machine.debug.read_memory(0, address, len(TEXT)) == TEXT
+
+
+def test_a_guest_is_read_through_both_stages(machine: Machine, tables: Tables) -> None:
+    """At V=1 addresses are the guest's: through vsatp's tables, which lie where hgatp's say, and with its masking."""
+    hart = machine.harts[0]
+    second = Tables(_Ram(machine), "sv48", TABLES + 64 * PAGE, guest=True)
+    tables.map(HERE, 0x5000_0000, RW)
+    for page in range(16):
+        second.map(TABLES + page * PAGE, TABLES + page * PAGE, RW | U)
+    second.map(0x5000_0000, DATA, RW | U)
+    hart.put("vsatp", tables.satp)
+    hart.put("hgatp", second.satp)
+    hart.put("satp", 0)
+    hart.put("virt", 1)
+    machine.debug.forget_pages()
+    before = state(machine)
+    assert machine.debug.read_memory(0, HERE, len(TEXT)) == TEXT
+    assert state(machine) == before
+    hart.put("henvcfg", 3 << 32)
+    machine.debug.forget_pages()
+    assert machine.debug.read_memory(0, HERE | 0xABCD << 48, len(TEXT)) == TEXT

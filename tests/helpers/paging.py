@@ -93,25 +93,28 @@ class Tables:
         memory: Where it lies.
         mode: `sv39`, `sv48` or `sv57`.
         first: Physical address of the root; more tables are made behind it as they are needed.
+        guest: Whether they are a G-stage's, whose root has four pages.
     """
 
-    def __init__(self, memory: Memory, mode: str, first: int = TABLES) -> None:
+    def __init__(self, memory: Memory, mode: str, first: int = TABLES, *, guest: bool = False) -> None:
         self._memory = memory
         self._number, self.levels = MODES[mode]
         self.root = first
-        self._free = first + PAGE
-        memory.write(first, bytes(PAGE))
+        self._root_indices = 2047 if guest else 511
+        size = 4 * PAGE if guest else PAGE
+        self._free = first + size
+        memory.write(first, bytes(size))
 
     @property
     def satp(self) -> int:
-        """The value that makes these tables the current ones."""
+        """The value of `satp`, `vsatp` or `hgatp` that makes these tables the current ones."""
         return self._number << 60 | self.root >> 12
 
     def place(self, address: int, level: int = 0) -> int:
         """Physical address of the PTE that serves `address` at a level; tables above it are made."""
         table = self.root
         for above in range(self.levels - 1, level, -1):
-            entry = table + 8 * (address >> 12 + 9 * above & 511)
+            entry = self._entry(table, address, above)
             pte = int.from_bytes(self._memory.read(entry, 8), "little")
             if not pte & V:
                 pte = self._free >> 12 << 10 | V
@@ -119,7 +122,11 @@ class Tables:
                 self._free += PAGE
                 self._memory.write(entry, pte.to_bytes(8, "little"))
             table = (pte >> 10 & (1 << 44) - 1) << 12
-        return table + 8 * (address >> 12 + 9 * level & 511)
+        return self._entry(table, address, level)
+
+    def _entry(self, table: int, address: int, level: int) -> int:
+        indices = self._root_indices if level == self.levels - 1 else 511
+        return table + 8 * (address >> 12 + 9 * level & indices)
 
     def put(self, address: int, pte: int, level: int = 0) -> None:
         """Write the PTE of `address` at a level."""

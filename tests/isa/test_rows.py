@@ -13,7 +13,7 @@ from emulator.isa.table import ROWS
 
 def test_rows_say_how_they_are_compiled() -> None:
     """How many rows are inlined, called or end a block: a change shows here."""
-    assert Counter(row.lift for row in TARGETS) == {Lift.INLINE: 213, Lift.ENDS_BLOCK: 13, Lift.CALL: 20}
+    assert Counter(row.lift for row in TARGETS) == {Lift.INLINE: 213, Lift.ENDS_BLOCK: 13, Lift.CALL: 37}
 
 
 ROWS_BY_REQUIREMENT: Final = {
@@ -47,6 +47,8 @@ ROWS_BY_REQUIREMENT: Final = {
     "zcb&zmmul": 1,
     "f": 30,
     "d": 32,
+    "h": 15,
+    "h&svinval": 2,
     "zca&d": 4,
 }
 
@@ -59,7 +61,6 @@ def test_rows_belong_to_extensions() -> None:
         "c",
         "zicntr",
         "zihpm",
-        "h",
         "h&smstateen",
         "h&sstc",
         "smmpm",
