@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.isa import (
+    additional,
     atomic,
     base,
     bitmanip,
@@ -34,7 +35,7 @@ PARTS: Final = (
     *(bitmanip.ZBA, bitmanip.ZBB, bitmanip.SHARED, bitmanip.ZBKB, bitmanip.ZBS, carryless.ROWS, conditional.ROWS),
     *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES, maybe.ZIMOP, maybe.ZCMOP),
     *(compressed.ROWS, compressed.ZCB, compressed.ZCB_ZBA, compressed.ZCB_ZBB, compressed.ZCB_ZMMUL),
-    *(*floating.SETS, compressed.DOUBLE_ROWS),
+    *(*floating.SETS, *additional.SETS, compressed.DOUBLE_ROWS),
 )
 """Every set of rows."""
 
