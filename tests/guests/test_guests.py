@@ -17,6 +17,7 @@ EXPECTED: Final = {
     GUEST: ("demo: hello from hart 0", "together: 967539", "fibonacci(15) is 610", "hart 1 says hello", "demo: done"),
     ELFS / "smode.elf": ("smode: timer interrupts: 3", "says hello", "smode: done"),
     ELFS / "bench_small.elf": ("rounds 17 checksum 0xa97743e5507877ae ",),
+    ELFS / "float.elf": ("rounds 1200 checksum 0x3533c8db12b92465 flags 1 ",),
     ELFS / "mixed_apart.elf": ("mixed 0x00000002ce92affc",),
     ELFS / "mixed_shared.elf": ("mixed 0x00000002ce92affc",),
     ELFS / "watch.elf": ("watch 0x000175240044c400",),
