@@ -31,6 +31,7 @@ from benchmarks.runs import Emulator
 
 SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "integer": Bench.integer,
+    "float": Bench.floating,
     "code-page": Bench.code_page,
     "breakpoint": Bench.breakpoint,
     "watchpoint": Bench.watchpoint,

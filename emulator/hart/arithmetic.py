@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from emulator.hart.floatformats import FORMATS
+from emulator.hart.floatformats import DOUBLE, FORMATS
 from emulator.hart.floating import DIVIDE_BY_ZERO, INEXACT, INVALID, Rounding, accrue, rounding_mode
 from emulator.hart.floatparts import (
     ROUNDED,
@@ -230,6 +230,49 @@ def _normal(d: Domain, integer: Value) -> tuple[Value, Value]:
     return d.sub(63, zeros), d.shl(integer, d.and_(zeros, 63))
 
 
+def _modular(form: FloatFormat) -> Routine:
+    """Toward zero to an integer, of which the low 32 bits are kept; flags as of a saturating conversion."""
+
+    def body(d: Domain, a: Value) -> None:
+        x = unpack(d, form, a)
+        negative = d.ne(x.sign, 0)
+        below, inexact = _integral(d, Rounding.RTZ, x)
+        # From 2**64 on, the lowest bit of a significand of 53 bits is above the 32 that are kept.
+        places = d.sub(x.exponent, 63)
+        large = d.slt(63, x.exponent)
+        above = d.select(d.ult(places, 64), d.shl(x.significand, d.and_(places, 63)), 0)
+        magnitude = d.select(large, above, below)
+        outside = d.either(large, d.ult(d.select(negative, 1 << 31, (1 << 31) - 1), magnitude))
+        unreal = d.either(x.nan, x.infinite)
+        for _ in d.when(d.either(unreal, outside)):
+            d.call(accrue, INVALID)
+        for _ in d.when(d.both(inexact, d.negate(d.either(unreal, outside)))):
+            d.call(accrue, INEXACT)
+        value = d.select(negative, d.sub(0, magnitude), magnitude)
+        d.ret(d.sext(d.select(unreal, 0, value), 32))
+
+    return Routine(f"float_{form.suffix}_modulo_w", 1, body)
+
+
+def _to_integral(form: FloatFormat, *, tells: bool) -> Routine:
+    """The nearest whole number of the same format; `tells` raises the flag where it is another one."""
+
+    def body(d: Domain, mode: Value, a: Value) -> None:
+        x = unpack(d, form, a)
+        return_nan(d, form, x)
+        # Infinity, too, is past the last place that can have a fraction behind it.
+        for _ in d.when(d.either(x.zero, d.sge(x.exponent, form.fraction))):
+            d.ret(a)
+        magnitude, inexact = _integral(d, mode, x)
+        for _ in d.when(inexact) if tells else ():
+            d.call(accrue, INEXACT)
+        for _ in d.when(d.eq(magnitude, 0)):
+            d.ret(signed_box(d, form, x.sign, 0))
+        d.ret(d.call(ROUNDED[form], mode, x.sign, *_normal(d, magnitude)))
+
+    return Routine(f"float_integral_{form.suffix}{'_nx' if tells else ''}", 2, body)
+
+
 # Operations by name.
 
 Operation: TypeAlias = Callable[..., "Value"]
@@ -272,12 +315,16 @@ def _operations() -> dict[str, Operation]:
         found |= {name + end: operation for name, operation in _sums_and_products(form).items()}
         found["fdiv" + end] = _calling(_divided(form))
         found["fsqrt" + end] = _calling(_rooted(form))
+        found["fround" + end] = _calling(_to_integral(form, tells=False))
+        found["froundnx" + end] = _calling(_to_integral(form, tells=True))
         for name, (signed, width) in INTEGERS.items():
             found[f"fcvt.{name}{end}"] = _calling(_to_integer(form, name, signed=signed, width=width))
             found[f"fcvt{end}.{name}"] = _calling(_from_integer(form, name, signed=signed, width=width))
     for form, source in product(FORMATS, FORMATS):
         if form is not source:
             found[f"fcvt.{form.suffix}.{source.suffix}"] = _calling(_converted(form, source))
+    modular = _modular(DOUBLE)
+    found["fcvtmod.w.d"] = lambda d, _mode, a: d.call(modular, a)
     return found
 
 

@@ -76,6 +76,9 @@ EXTENSIONS: Final = (
     Extension("zacas", needs=("zaamo",), about="atomic compare-and-swap"),
     Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
     Extension("zawrs", default=True, needs=("zalrsc",), about="wait on a reservation (which ends at once)"),
+    Extension("zfa", default=True, needs=("f",), about="additional floating-point instructions"),
+    Extension("zfh", needs=("f",), brings=("zfhmin",), about="half-precision floating point"),
+    Extension("zfhmin", needs=("f",), about="half-precision transfers and conversions"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
     Extension("zcb", needs=("zca",), about="more compressed instructions, also of M, Zba and Zbb"),
     Extension("zcmop", needs=("zca",), about="compressed may-be-operations, which do nothing"),
@@ -121,6 +124,7 @@ BY_NAME: Final = {extension.name: extension for extension in EXTENSIONS}
 
 COMBINATIONS: Final = (
     *("zbb|zbkb", "zabha&zacas", "zcb&zba", "zcb&zbb", "zcb&zmmul", "zca&d"),
+    *("zfhmin&d", "zfa&d", "zfa&zfh"),
     *("h&sstc", "h&smstateen", "h&svinval"),
 )
 """What rows require beyond a single extension: any of the alternatives, each with all of its extensions."""

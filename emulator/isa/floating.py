@@ -1,4 +1,4 @@
-"""F and D: single and double precision (manual volume I, chapters 20 and 21).
+"""F, D, Zfh and Zfhmin: single, double and half precision (manual volume I, chapters 20, 21 and "Zfh").
 
 Arithmetic is an operation of the domain, exact and rounded once. What only looks at bits (signs, comparisons, minimum
 and maximum, classes, moves) is written in integer operations here. A register that does not hold a NaN-boxed single
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import MASK64
 from emulator.hart.floatformats import DOUBLE as DOUBLE_FORMAT
+from emulator.hart.floatformats import HALF as HALF_FORMAT
 from emulator.hart.floatformats import SINGLE as SINGLE_FORMAT
 from emulator.hart.floating import INVALID
 from emulator.hart.floatparts import Bits, boxed
@@ -39,9 +40,19 @@ if TYPE_CHECKING:
 
 SINGLE: Final = RowSet("f")
 DOUBLE: Final = RowSet("d")
-SETS: Final = (SINGLE, DOUBLE)
+HALF_MINIMAL: Final = RowSet("zfhmin")
+HALF_MINIMAL_DOUBLE: Final = RowSet("zfhmin&d")
+HALF: Final = RowSet("zfh")
+SETS: Final = (SINGLE, DOUBLE, HALF_MINIMAL, HALF_MINIMAL_DOUBLE, HALF)
 
 Meaning = Callable[["Execution"], None]
+
+COMPARISONS: Final[dict[str, Callable[[Execution, Value, Value], Bool]]] = {
+    "fle": lambda x, a, b: x.sge(b, a),
+    "flt": lambda x, a, b: x.slt(a, b),
+    "feq": lambda x, a, b: x.eq(a, b),
+}
+"""Of two numbers' values, by the instruction that tells."""
 
 
 # Looking at bits.
@@ -77,7 +88,7 @@ def _picked(form: FloatFormat, *, larger: bool) -> Meaning:
     return meaning
 
 
-def _compared(form: FloatFormat, compare: Callable[[Execution, Value, Value], Bool], *, quiet: bool) -> Meaning:
+def compared(form: FloatFormat, compare: Callable[[Execution, Value, Value], Bool], *, quiet: bool) -> Meaning:
     """A comparison is false with a NaN, which is invalid unless it is quiet and the comparison too."""
 
     def meaning(x: Execution) -> None:
@@ -148,7 +159,7 @@ def _move_from_x(form: FloatFormat) -> Meaning:
 # Arithmetic.
 
 
-def _to_f(name: str, operands: int) -> Meaning:
+def to_f(name: str, operands: int) -> Meaning:
     """An operation on f registers into one."""
 
     def meaning(x: Execution) -> None:
@@ -159,7 +170,9 @@ def _to_f(name: str, operands: int) -> Meaning:
     return meaning
 
 
-def _to_x(name: str) -> Meaning:
+def to_x(name: str) -> Meaning:
+    """An operation on an f register into an integer one."""
+
     def meaning(x: Execution) -> None:
         x.begin_float(rounded=True)
         x.write_rd(x.float_op(name, x.f1))
@@ -188,10 +201,10 @@ def _op(rows: RowSet, name: str, function: str, rs2: str, rm: str, layout: Forma
 def _arithmetic(rows: RowSet, code: str, end: str) -> None:
     """Rows whose results are rounded, but for conversions."""
     for name, function in (("fadd", "00000"), ("fsub", "00001"), ("fmul", "00010"), ("fdiv", "00011")):
-        _op(rows, name + end, function + code, ANY, "...", FLOAT_R, _to_f(name + end, 2))
-    _op(rows, f"fsqrt{end}", f"01011{code}", "00000", "...", FLOAT_UNARY, _to_f(f"fsqrt{end}", 1))
+        _op(rows, name + end, function + code, ANY, "...", FLOAT_R, to_f(name + end, 2))
+    _op(rows, f"fsqrt{end}", f"01011{code}", "00000", "...", FLOAT_UNARY, to_f(f"fsqrt{end}", 1))
     for name, opcode in (("fmadd", "1000011"), ("fmsub", "1000111"), ("fnmsub", "1001011"), ("fnmadd", "1001111")):
-        rows.row(name + end, f"..... {code} ..... ..... ... ..... {opcode}", FLOAT_R4, _to_f(name + end, 3))
+        rows.row(name + end, f"..... {code} ..... ..... ... ..... {opcode}", FLOAT_R4, to_f(name + end, 3))
 
 
 def _bitwise(rows: RowSet, code: str, end: str, form: FloatFormat) -> None:
@@ -205,13 +218,8 @@ def _bitwise(rows: RowSet, code: str, end: str, form: FloatFormat) -> None:
         _op(rows, name + end, f"00100{code}", ANY, rm, FLOAT_PICK, _sign_injected(form, sign))
     for name, rm, larger in (("fmin", "000", False), ("fmax", "001", True)):
         _op(rows, name + end, f"00101{code}", ANY, rm, FLOAT_PICK, _picked(form, larger=larger))
-    comparisons: tuple[tuple[str, str, Callable[[Execution, Value, Value], Bool]], ...] = (
-        ("fle", "000", lambda x, a, b: x.sge(b, a)),
-        ("flt", "001", lambda x, a, b: x.slt(a, b)),
-        ("feq", "010", lambda x, a, b: x.eq(a, b)),
-    )
-    for name, rm, compare in comparisons:
-        meaning = _compared(form, compare, quiet=rm == "010")
+    for name, rm, quiet in (("fle", "000", False), ("flt", "001", False), ("feq", "010", True)):
+        meaning = compared(form, COMPARISONS[name], quiet=quiet)
         _op(rows, name + end, f"10100{code}", ANY, rm, FLOAT_COMPARE, meaning)
     _op(rows, f"fclass{end}", f"11100{code}", "00000", "001", FLOAT_MOVE_TO_X, _classified(form))
 
@@ -223,7 +231,7 @@ INTEGERS: Final = (("w", "00000", 32), ("wu", "00001", 32), ("l", "00010", 64), 
 def _conversions(rows: RowSet, code: str, end: str, form: FloatFormat) -> None:
     for name, rs2, bits in INTEGERS:
         to, back = f"fcvt.{name}{end}", f"fcvt{end}.{name}"
-        _op(rows, to, f"11000{code}", rs2, "...", FLOAT_TO_X, _to_x(to))
+        _op(rows, to, f"11000{code}", rs2, "...", FLOAT_TO_X, to_x(to))
         exact = bits <= form.fraction
         _op(rows, back, f"11010{code}", rs2, "...", FLOAT_EXACT_FROM_X if exact else FLOAT_FROM_X, _from_x(back))
 
@@ -236,16 +244,31 @@ def _transfers(rows: RowSet, code: str, width: str, letter: str, form: FloatForm
     _op(rows, f"fmv.{letter}.x", f"11110{code}", "00000", "000", FLOAT_MOVE_FROM_X, _move_from_x(form))
 
 
-def _all(rows: RowSet, code: str, width: str, letter: str, form: FloatFormat) -> None:
-    """Every row that a format has by itself."""
+def _computing(rows: RowSet, code: str, form: FloatFormat) -> None:
+    """Every row that a format has by itself, but for transfers."""
     end = f".{form.suffix}"
-    _transfers(rows, code, width, letter, form)
     _arithmetic(rows, code, end)
     _bitwise(rows, code, end, form)
     _conversions(rows, code, end, form)
 
 
-_all(SINGLE, "00", "010", "w", SINGLE_FORMAT)
-_all(DOUBLE, "01", "011", "d", DOUBLE_FORMAT)
-_op(DOUBLE, "fcvt.s.d", "0100000", "00001", "...", FLOAT_UNARY, _to_f("fcvt.s.d", 1))
-_op(DOUBLE, "fcvt.d.s", "0100001", "00000", "...", FLOAT_WIDEN, _to_f("fcvt.d.s", 1))
+def _converted(rows: RowSet, target: tuple[str, str], source: tuple[str, str], layout: Format) -> None:
+    """The conversion between two formats, each given as suffix and code."""
+    name = f"fcvt.{target[0]}.{source[0]}"
+    _op(rows, name, f"01000{target[1]}", f"000{source[1]}", "...", layout, to_f(name, 1))
+
+
+_S, _D, _H = ("s", "00"), ("d", "01"), ("h", "10")
+
+_transfers(SINGLE, _S[1], "010", "w", SINGLE_FORMAT)
+_computing(SINGLE, _S[1], SINGLE_FORMAT)
+_transfers(DOUBLE, _D[1], "011", "d", DOUBLE_FORMAT)
+_computing(DOUBLE, _D[1], DOUBLE_FORMAT)
+_converted(DOUBLE, _S, _D, FLOAT_UNARY)
+_converted(DOUBLE, _D, _S, FLOAT_WIDEN)
+_transfers(HALF_MINIMAL, _H[1], "001", "h", HALF_FORMAT)
+_converted(HALF_MINIMAL, _H, _S, FLOAT_UNARY)
+_converted(HALF_MINIMAL, _S, _H, FLOAT_WIDEN)
+_converted(HALF_MINIMAL_DOUBLE, _H, _D, FLOAT_UNARY)
+_converted(HALF_MINIMAL_DOUBLE, _D, _H, FLOAT_WIDEN)
+_computing(HALF, _H[1], HALF_FORMAT)

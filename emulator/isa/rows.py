@@ -177,6 +177,8 @@ FLOAT_MOVE_TO_X: Final = make_format("R float move to x", "{rd},{fs1}", RD, RS1)
 FLOAT_MOVE_FROM_X: Final = make_format("R float move from x", "{fd},{rs1}", RD, RS1)
 GUEST_LOAD: Final = make_format("R guest load", "{rd},({rs1})", RD, RS1)
 GUEST_STORE: Final = make_format("R guest store", "{rs2},({rs1})", RS1, RS2)
+FLOAT_CONSTANT: Final = make_format("R float constant", "{fd},{constant}", RD, RS1)
+FLOAT_MODULAR: Final = make_format("R float modular", "{rd},{fs1},rtz", RD, RS1)
 RS1_RS2: Final = make_format("R no rd", "{rs1},{rs2}", RS1, RS2)
 BARE: Final = make_format("bare", "")
 
@@ -184,7 +186,7 @@ FORMATS: Final = (
     *(R, I, JALR, LOAD, SHIFT, SHIFTW, UNARY, S, B, U, J),
     *(CSR, CSRI, FENCE, AMO, LR, AMO_PAIR, BLOCK, PREFETCH, GUEST_LOAD, GUEST_STORE, RS1_RS2, BARE),
     *(FLOAT_LOAD, FLOAT_STORE, FLOAT_R, FLOAT_R4, FLOAT_UNARY, FLOAT_WIDEN, FLOAT_TO_X, FLOAT_FROM_X),
-    *(FLOAT_EXACT_FROM_X, FLOAT_PICK, FLOAT_COMPARE, FLOAT_MOVE_TO_X, FLOAT_MOVE_FROM_X),
+    *(FLOAT_CONSTANT, FLOAT_MODULAR, FLOAT_EXACT_FROM_X, FLOAT_PICK, FLOAT_COMPARE, FLOAT_MOVE_TO_X, FLOAT_MOVE_FROM_X),
 )
 """The formats of 32-bit encodings."""
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.isa import (
+    additional,
     atomic,
     base,
     bitmanip,
@@ -36,7 +37,7 @@ PARTS: Final = (
     *(cacheblock.ZICBOM, cacheblock.ZICBOZ, cacheblock.PREFETCHES, maybe.ZIMOP, maybe.ZCMOP),
     *(compressed.ROWS, compressed.ZCB, compressed.ZCB_ZBA, compressed.ZCB_ZBB, compressed.ZCB_ZMMUL),
     *(hypervisor.ROWS, hypervisor.INVALIDATIONS),
-    *(*floating.SETS, compressed.DOUBLE_ROWS),
+    *(*floating.SETS, *additional.SETS, compressed.DOUBLE_ROWS),
 )
 """Every set of rows."""
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart import csrs
+from emulator.isa.floatconstants import constant_text, parse_constant
 from emulator.isa.rows import FENCE
 from emulator.isa.table import BY_NAME, decode, encode, instruction_length
 
@@ -79,6 +80,7 @@ _FIELDS: Final[dict[str, Callable[[Instruction, int], str]]] = {
     "fs3": lambda i, _pc: FLOAT_REGISTERS[i.rs3],
     "rm": lambda i, _pc: _mode_text(i.rm, _UNSAID["rm"]),
     "rm_exact": lambda i, _pc: _mode_text(i.rm, _UNSAID["rm_exact"]),
+    "constant": lambda i, _pc: constant_text(i.rs1),
     "sp": lambda _i, _pc: "sp",
     "imm": lambda i, _pc: str(i.imm),
     "shamt": lambda i, _pc: hex(i.imm),
@@ -134,6 +136,7 @@ _PARSERS: Final[dict[str, tuple[str, Callable[[str], int]]]] = {
     "fs3": ("rs3", _FLOAT_NUMBERS.__getitem__),
     "rm": ("rm", ROUNDING_MODES.__getitem__),
     "rm_exact": ("rm", ROUNDING_MODES.__getitem__),
+    "constant": ("rs1", parse_constant),
     "imm": ("imm", _number),
     "shamt": ("imm", _number),
     "upper": ("imm", _parse_upper),

@@ -95,6 +95,18 @@ class Bench:
         yield Figure(section, "guest only", "MIPS", speed, speed[mine] / speed[self.peer.name], "QEMU's TCG")
         yield Figure(section, "guest only", "MIPS", speed, speed[mine] / speed[self.precise.name], "QEMU's icount")
 
+    def floating(self) -> Iterator[Figure]:
+        """Five kernels of double precision, 2.6 × 10⁸ instructions, without what it costs to start and end."""
+        emulators = (self.subject, self.peer)
+        idle = self._cpu(emulators, GUESTS / "nothing.elf")
+        samples = self._samples(emulators, GUESTS / "float.elf")
+        if len({sample.console for runs in samples.values() for sample in runs}) != 1:
+            raise BenchError("the emulators disagree about the floating-point benchmark's result or flags")
+        total = _medians({name: [sample.cpu for sample in runs] for name, runs in samples.items()})
+        net = {name: total[name] - idle[name] for name in total}
+        ratio = net[self.peer.name] / net[self.subject.name]
+        yield Figure("floating point", "guest only", "CPU s", net, ratio, "speed of QEMU's TCG", ">= 0.5")
+
     def code_page(self) -> Iterator[Figure]:
         """A store to data that shares a page with its code, against the same store elsewhere."""
         shared = self._per_round(GUESTS / "mixed_shared.elf", 100_000)

@@ -40,7 +40,8 @@ def _edges(form: FloatFormat) -> st.SearchStrategy[int]:
 
 def numbers(form: FloatFormat) -> st.SearchStrategy[int]:
     """Bits of a format: any, near one, and the edges, of either sign."""
-    near = st.integers(form.bias - 60 << form.fraction, form.bias + 60 << form.fraction)
+    away = min(60, form.bias - 1)
+    near = st.integers(form.bias - away << form.fraction, form.bias + away << form.fraction)
     low = st.integers(0, 3 << form.fraction)
     magnitudes = st.one_of(st.integers(0, form.sign - 1), near, low, _edges(form))
     return st.builds(lambda magnitude, negative: magnitude | form.sign * negative, magnitudes, st.booleans())
@@ -150,7 +151,7 @@ def expected(form: FloatFormat, mode: int, exact: Fraction, *, root: bool = Fals
     return form.box(bits), flags
 
 
-WIDER: Final = {HALF: FloatFormat("h", 7, 10), SINGLE: FloatFormat("s", 10, 23), DOUBLE: FloatFormat("d", 13, 52)}
+WIDER: Final = {form: FloatFormat(form.suffix, 13, form.fraction) for form in FORMATS}
 """Formats of the same precision whose exponent holds every result and product."""
 
 formats = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.suffix)
@@ -189,15 +190,32 @@ def test_against_rational_numbers(form: FloatFormat, mode: Rounding, data: st.Da
 
 
 @modes
+@pytest.mark.parametrize(("form", "source"), [(SINGLE, DOUBLE), (HALF, DOUBLE), (HALF, SINGLE)])
 @settings(deadline=None, max_examples=EXAMPLES // 3)
-@given(bits=numbers(DOUBLE))
-def test_narrowing_against_rational_numbers(mode: Rounding, bits: int) -> None:
-    """A double that becomes a single, with its flags."""
-    assume(_finite(DOUBLE, bits) and _value(DOUBLE, bits) != 0)
-    exact = _value(DOUBLE, bits)
-    assume(Fraction(2) ** -400 < abs(exact) < Fraction(2) ** 400)  # within the wider format of singles
+@given(data=st.data())
+def test_narrowing_against_rational_numbers(
+    form: FloatFormat, source: FloatFormat, mode: Rounding, data: st.DataObject
+) -> None:
+    """A number that becomes one of a narrower format, with its flags."""
+    bits = data.draw(numbers(source).filter(lambda bits: _finite(source, bits)))
+    exact = _value(source, bits)
+    assume(exact != 0)
 
-    assert operate("fcvt.s.d", mode, bits) == expected(SINGLE, mode, exact)
+    assert operate(f"fcvt.{form.suffix}.{source.suffix}", mode, source.box(bits)) == expected(form, mode, exact)
+
+
+@modes
+@pytest.mark.parametrize(("form", "source"), [(DOUBLE, SINGLE), (DOUBLE, HALF), (SINGLE, HALF)])
+@settings(deadline=None, max_examples=EXAMPLES // 6)
+@given(data=st.data())
+def test_widening_is_exact(form: FloatFormat, source: FloatFormat, mode: Rounding, data: st.DataObject) -> None:
+    """A wider format has every number of a narrower one."""
+    bits = data.draw(numbers(source).filter(lambda bits: _finite(source, bits)))
+
+    register, flags = operate(f"fcvt.{form.suffix}.{source.suffix}", mode, source.box(bits))
+
+    assert _value(form, register & 2 * form.sign - 1) == _value(source, bits)
+    assert (register >> form.width - 1 & 1, flags) == (bits >> source.width - 1, 0)
 
 
 def _rounded_integer(mode: Rounding, exact: Fraction) -> int:
@@ -230,6 +248,36 @@ def test_to_integers(form: FloatFormat, mode: Rounding, name: str, low: int, hig
         wanted -= 1 << 32  # the word is sign-extended
 
     assert operate(f"fcvt.{name}.{form.suffix}", mode, form.box(bits)) == (wanted & (1 << 64) - 1, flags)
+
+
+@formats
+@modes
+@settings(deadline=None, max_examples=EXAMPLES // 6)
+@given(data=st.data())
+def test_to_whole_numbers(form: FloatFormat, mode: Rounding, data: st.DataObject) -> None:
+    """FROUND and FROUNDNX give the whole number that a conversion would, with the operand's sign; one tells."""
+    bits = data.draw(numbers(form).filter(lambda bits: _finite(form, bits)))
+    exact = _value(form, bits)
+    wanted = _rounded_integer(mode, exact)
+
+    register, flags = operate(f"fround.{form.suffix}", mode, form.box(bits))
+
+    assert _value(form, register & 2 * form.sign - 1) == wanted
+    assert (register & form.sign, flags) == (bits & form.sign, 0)
+    assert operate(f"froundnx.{form.suffix}", mode, form.box(bits)) == (register, INEXACT if wanted != exact else 0)
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(bits=numbers(DOUBLE))
+def test_modular_conversion(bits: int) -> None:
+    """FCVTMOD.W.D keeps the low 32 bits of the truncated number, and raises what FCVT.W.D raises."""
+    assume(_finite(DOUBLE, bits))
+    low = math.trunc(_value(DOUBLE, bits)) & 0xFFFF_FFFF
+    _, flags = operate("fcvt.w.d", Rounding.RTZ, bits)
+
+    wanted = low - (low >> 31 << 32) & (1 << 64) - 1
+
+    assert operate("fcvtmod.w.d", Rounding.RNE, bits) == (wanted, flags)
 
 
 @formats

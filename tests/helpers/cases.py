@@ -5,7 +5,7 @@ Several instructions are separated by `;` and run one after the other. Blank lin
 skipped. An instruction is in the assembler's syntax with jump distances as targets, or `.word 0x...`, `.half 0x...`.
 
 Before and after: `x5=`, `a0=` (registers), `mem[ADDRESS]:SIZE=` (RAM or device), `csr.NAME=`, `priv=`, `waiting=`.
-An f register is `f5=` or `fa0=`; its value may be a number that is exact in its format, `1.5s` (boxed) or `-0.0d`.
+An f register is `f5=` or `fa0=`; its value may be a number exact in its format, `1.5s` or `1.5h` (boxed) or `-0.0d`.
 Before only: `cpu=` (as `-cpu`), `pc=` (where the code is put).
 After only: `pc=` (an address, or `+8` from the first instruction), `trap=CAUSE` (taken to M-mode) or `strap=CAUSE` (to
 S-mode) with `tval=` (0 unless given). An exception's pc is the last instruction's, an
@@ -31,7 +31,7 @@ from emulator.engine.reference import ReferenceExecution
 from emulator.hart import csrs
 from emulator.hart.fields import MSTATUS_FS
 from emulator.hart.state import MASK64
-from emulator.isa import floating
+from emulator.isa import additional, floating
 from emulator.isa.extensions import parse_cpu
 from emulator.isa.table import decode, instruction_length
 from emulator.isa.text import FLOAT_REGISTERS, REGISTERS, assemble
@@ -65,7 +65,7 @@ OUTCOMES: Final = frozenset({"trap", "strap", "tval"})
 _PLACE = re.compile(r"mem\[(?P<address>\w+)\]:(?P<size>[1248])")
 _NUMBERS: Final = {name: number for number, name in enumerate(REGISTERS)} | {f"x{n}": n for n in range(32)}
 _FLOAT_NUMBERS: Final = {name: number for number, name in enumerate(FLOAT_REGISTERS)} | {f"f{n}": n for n in range(32)}
-_FLOAT = re.compile(r"(?P<number>-?\d+\.\d+(e[-+]?\d+)?)(?P<format>[sd])")
+_FLOAT = re.compile(r"(?P<number>-?\d+\.\d+(e[-+]?\d+)?)(?P<format>[hsd])")
 
 
 class CaseError(ValueError):
@@ -104,9 +104,8 @@ def _assignments(text: str) -> dict[str, str]:
 def _value(text: str) -> int:
     """A number of a line, as 64 bits."""
     if match := _FLOAT.fullmatch(text):
-        single = match["format"] == "s"
-        packed = struct.pack("<f4s" if single else "<d0s", float(match["number"]), b"\xff" * 4 * single)
-        return int.from_bytes(packed, "little")
+        packed = struct.pack({"h": "<e", "s": "<f", "d": "<d"}[match["format"]], float(match["number"]))
+        return int.from_bytes(packed.ljust(8, b"\xff"), "little")
     return int(text, 0) & MASK64
 
 
@@ -240,7 +239,7 @@ class Bench:
 
 def _is_float(word: int) -> bool:
     found = decode(word)
-    return found is not None and any(found.row.target in rows.rows for rows in floating.SETS)
+    return found is not None and any(found.row.target in rows.rows for rows in (*floating.SETS, *additional.SETS))
 
 
 def _canonical(name: str) -> str:

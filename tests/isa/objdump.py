@@ -12,7 +12,9 @@ from typing import Final
 from emulator.isa.table import instruction_length
 
 PREFIX: Final = "riscv64-unknown-elf-"
-KNOWN: Final = "rv64imafdch_zicbom_zicbop_zicboz_zicsr_zifencei_zihintpause_zmmul_zawrs_zba_zbb_zbc_zbkb_zbs_svinval"
+KNOWN: Final = (
+    "rv64imafdch_zicbom_zicbop_zicboz_zicsr_zifencei_zihintpause_zmmul_zawrs_zfh_zba_zbb_zbc_zbkb_zbs_svinval"
+)
 """What this machine can have of what binutils 2.40 knows. The object file says so in its attributes, and objdump then
 knows no other instructions."""
 

@@ -135,7 +135,7 @@ EVERYTHING: Final = "rv64," + ",".join(f"{extension.name}=on" for extension in E
         *("rv64,zba=off,zbc=off", "rv64,zbb=off", "rv64,zbb=off,zbkb=on", "rv64,zbs=off,zbb=off,zicboz=off"),
         *("rv64,zicbom=off,zicbop=off,zihintpause=off", "rv64,m=off,zmmul=on,a=off,zaamo=on,zawrs=off"),
         *("rv64,zcb=on,zba=off,zbb=off,m=off", "rv64,zacas=on", "rv64,zabha=on", EVERYTHING),
-        *("rv64,d=off", "rv64,f=off,d=off"),
+        *("rv64,d=off", "rv64,f=off,d=off,zfa=off", "rv64,zfhmin=on", "rv64,zfh=on,d=off", "rv64,zfh=on,zfa=off"),
     ],
 )
 def test_missing_extensions_are_illegal(cpu: str) -> None:

@@ -37,7 +37,7 @@ def test_default_string() -> None:
     assert parse_cpu("rv64") == CpuConfig()
     assert CpuConfig().isa == (
         "rv64imafdch_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicsr_zifencei_zihintntl"
-        "_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zca_zba_zbb_zbc_zbs_smnpm_ssnpm_sstc_svadu"
+        "_zihintpause_zihpm_zmmul_za64rs_zaamo_zalrsc_zawrs_zfa_zca_zba_zbb_zbc_zbs_smnpm_ssnpm_sstc_svadu"
     )
 
 
@@ -49,6 +49,8 @@ def test_default_string() -> None:
         ("rv64,m=off,zmmul=on", {"zmmul"}, {"m"}),
         ("rv64,zmmul=on,m=off", {"zmmul"}, {"m"}),
         ("rv64,c=off", set(), {"c", "zca"}),
+        ("rv64,zfh=on", {"zfa", "zfh", "zfhmin"}, set()),
+        ("rv64,zfhmin=on,d=off", {"zfhmin"}, {"zfh", "d"}),
         ("rv64,a=off,zawrs=off", set(), {"zaamo", "zalrsc", "za64rs", "ziccamoa", "ziccrse"}),
         ("rv64,+zacas,-zbc", {"zacas"}, {"zbc"}),
         ("rv64,zacas=on,zacas=off", set(), {"zacas"}),

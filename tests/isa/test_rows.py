@@ -13,7 +13,7 @@ from emulator.isa.table import ROWS
 
 def test_rows_say_how_they_are_compiled() -> None:
     """How many rows are inlined, called or end a block: a change shows here."""
-    assert Counter(row.lift for row in TARGETS) == {Lift.INLINE: 213, Lift.ENDS_BLOCK: 13, Lift.CALL: 37}
+    assert Counter(row.lift for row in TARGETS) == {Lift.INLINE: 269, Lift.ENDS_BLOCK: 13, Lift.CALL: 37}
 
 
 ROWS_BY_REQUIREMENT: Final = {
@@ -50,6 +50,12 @@ ROWS_BY_REQUIREMENT: Final = {
     "h": 15,
     "h&svinval": 2,
     "zca&d": 4,
+    "zfhmin": 6,
+    "zfhmin&d": 2,
+    "zfh": 26,
+    "zfa": 7,
+    "zfa&d": 8,
+    "zfa&zfh": 7,
 }
 
 

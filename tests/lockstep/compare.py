@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from emulator.hart import csrs
 from emulator.isa.table import decode
-from emulator.isa.text import REGISTERS, disassemble
+from emulator.isa.text import FLOAT_REGISTERS, REGISTERS, disassemble
 from tests.lockstep.explained import ADOPTED_CSRS
 from tests.lockstep.layout import CODE, RAM_BASE
 from tests.lockstep.spike import Step, parse, run_spike
@@ -30,7 +30,7 @@ SYSTEM: Final = 0x73
 _TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in "mstatus mepc mcause mtval sepc scause stval".split())
 _SAME: Final = tuple(
     frozenset(csrs.BY_NAME[name].number for name in names.split())
-    for names in ("mstatus sstatus", "mie sie mideleg", "mip sip mideleg")
+    for names in ("mstatus sstatus", "mie sie mideleg", "mip sip mideleg", "fflags fcsr", "frm fcsr")
 )
 """CSRs that show the same bits: a write to one makes what is known of the others stale."""
 _COUNTERS: Final = frozenset({*range(0xB00, 0xB20), *range(0xC00, 0xC20)})
@@ -74,11 +74,13 @@ class Model:
 
     Attributes:
         registers: x0 to x31.
+        floats: f0 to f31.
         csrs: What is known about CSRs: the value after the last write that nothing has changed since.
         ram: All of RAM.
     """
 
     registers: list[int] = field(default_factory=lambda: [0] * 32)
+    floats: list[int] = field(default_factory=lambda: [0] * 32)
     csrs: dict[int, int] = field(default_factory=dict)
     ram: bytearray = field(default_factory=bytearray)
 
@@ -86,6 +88,8 @@ class Model:
         """Follow a step."""
         for number, value in step.registers:
             self.registers[number] = value
+        for number, value in step.floats:
+            self.floats[number] = value
         for address, size, value in step.stores:
             at = address - RAM_BASE
             self.ram[at : at + size] = value.to_bytes(size, "little")
@@ -206,7 +210,8 @@ class Comparison:
                     subject.set_register(number, value)
             if steps[done].interrupted_pc is not None and subject.pc == steps[done].pc:
                 model.interrupted()  # the interrupt that Spike takes next has been taken here already
-            thorough = piece > 1 or before.trap is not None or before.word & 0x7F == SYSTEM or done == last
+            told = bool(before.csrs) or before.trap is not None or before.word & 0x7F == SYSTEM
+            thorough = piece > 1 or told or done == last
             lines = self._differences(model, steps[done], thorough=thorough)
             if made != piece:
                 lines.append(f"made {made} of {piece} steps, stop {subject.stop}")
@@ -234,11 +239,14 @@ class Comparison:
         """What differs at this point; `following` is what Spike does next, `thorough` means the CSRs too."""
         subject = self._subject
         lines = []
-        ours = subject.registers()
-        if ours != model.registers:
-            for number, (one, other) in enumerate(zip(model.registers, ours, strict=True)):
-                if one != other:
-                    lines.append(f"{REGISTERS[number]} (x{number}): Spike {one:#x}, here {other:#x}")
+        for names, theirs, ours in (
+            (REGISTERS, model.registers, subject.registers()),
+            (FLOAT_REGISTERS, model.floats, subject.floats()),
+        ):
+            if ours != theirs:
+                for number, (one, other) in enumerate(zip(theirs, ours, strict=True)):
+                    if one != other:
+                        lines.append(f"{names[number]} ({number}): Spike {one:#x}, here {other:#x}")
         if subject.pc not in (following.pc, following.interrupted_pc):
             lines.append(f"pc: Spike {following.pc:#x} ({following.trap or 'retires'}), here {subject.pc:#x}")
         elif following.priv not in (None, subject.priv) and subject.pc != following.interrupted_pc:

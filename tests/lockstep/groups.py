@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.isa.extensions import CpuConfig
 from tests.lockstep import blocks_compute as compute
 from tests.lockstep import blocks_csr as csr
+from tests.lockstep import blocks_float as floating
 from tests.lockstep import blocks_pmp as pmp
 from tests.lockstep import blocks_trap as trap
 from tests.lockstep.program import Builder, Image
@@ -82,6 +83,29 @@ PRIVILEGE: Final[tuple[Weighted, ...]] = (
 )
 CSRS: Final[tuple[Weighted, ...]] = ((csr.write, 8), (csr.read, 6), (csr.write_read_only, 1), (csr.vector, 1))
 
+
+def _float(name: str, *more: str) -> Group:
+    """The group of the instructions of one extension, on a hart that has F, D and C too, and what else it needs."""
+    return Group(
+        name,
+        "_".join(("rv64ifdc_zicsr_zifencei_zicclsm", *more)),
+        (*BARE, "c", "f", "d", *more),
+        (
+            (floating.compute(name), 24),
+            (floating.compute(), 2),
+            (floating.reload, 8),
+            (floating.mode, 5),
+            (floating.flags, 4),
+            (floating.status(name), 2),
+            (floating.integers, 2),
+            (compute.access("f", "d", *more), 3),
+            (compute.loop, 2),
+        ),
+        first=(floating.begin,),
+        length=30,
+    )
+
+
 BARE: Final = ("i", "zicsr", "zifencei")
 FULL: Final = (*BARE, "m", "a", "c", "zicntr", "zihpm")
 FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
@@ -121,6 +145,10 @@ GROUPS: Final = {
                 (compute.self_modifying, 1),
             ),
         ),
+        _float("f"),
+        _float("d"),
+        _float("zfh", "zfh"),
+        _float("zfa", "zfa", "zfh"),
         Group("zicsr", FULL_ISA, FULL, (*BASE, *CSRS, (csr.counters, 3), (trap.change_privilege, 2))),
         Group("priv", FULL_ISA, FULL, (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1))),
         Group(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Builder:
         have = self.cpu.extensions
         wanted = {part for name in extensions for part in (name, *EXTENSIONS[name].brings)}
         rows = [row for row in ROWS if satisfied(row.extension, have) and fits(row)]
-        return [row for row in rows if row.extension in wanted] if extensions else rows
+        return [row for row in rows if wanted & set(re.split("[&|]", row.extension))] if extensions else rows
 
     def random_row(self, row: Row) -> None:
         """A random instruction of a row."""

@@ -49,6 +49,7 @@ class Step:
         priv: The privilege it ran with; None for one that trapped.
         word: Its encoding; 0 for one that trapped.
         registers: Number and new value of each integer register written.
+        floats: Number and new value of each f register written.
         csrs: Number and new value of each CSR written by the instruction itself.
         stores: Address, bytes and value of each store.
         trap: Spike's name of the exception, None if it retired.
@@ -59,6 +60,7 @@ class Step:
     priv: int | None
     word: int
     registers: tuple[tuple[int, int], ...] = ()
+    floats: tuple[tuple[int, int], ...] = ()
     csrs: tuple[tuple[int, int], ...] = ()
     stores: tuple[tuple[int, int, int], ...] = ()
     trap: str | None = None
@@ -69,6 +71,7 @@ class Step:
 @dataclass(slots=True)
 class _Effects:
     registers: list[tuple[int, int]] = field(default_factory=list)
+    floats: list[tuple[int, int]] = field(default_factory=list)
     csrs: list[tuple[int, int]] = field(default_factory=list)
     stores: list[tuple[int, int, int]] = field(default_factory=list)
 
@@ -87,6 +90,8 @@ def _effects(text: str) -> _Effects:
                 at += 1
         elif word[0] == "x":
             found.registers.append((int(word[1:]), int(words[at + 1], 16)))
+        elif word[0] == "f":
+            found.floats.append((int(word[1:]), int(words[at + 1], 16)))
         elif word[0] == "c":
             found.csrs.append((int(word[1:].partition("_")[0]), int(words[at + 1], 16)))
         at += 2
@@ -112,6 +117,7 @@ def parse(log: str) -> Iterator[Step]:
                 int(priv),
                 int(word, 16),
                 tuple(did.registers),
+                tuple(did.floats),
                 tuple(did.csrs),
                 tuple(did.stores),
                 interrupted_pc=interrupted,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from emulator.engine.reference import ReferenceDomain
 from emulator.hart import csrs
+from emulator.hart.state import HART_OFFSETS, WORD
 from tests.helpers.rig import Rig
 from tests.lockstep.layout import CODE, RAM_BASE, RAM_SIZE
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tests.lockstep.program import Image
 
 REGISTERS: Final = 32
+_FLOATS: Final = HART_OFFSETS["f"] // WORD
 
 
 class Subject:
@@ -62,6 +64,10 @@ class Subject:
     def registers(self) -> list[int]:
         """x0 to x31."""
         return self._rig.hart.words[:REGISTERS].tolist()
+
+    def floats(self) -> list[int]:
+        """f0 to f31."""
+        return self._rig.hart.words[_FLOATS : _FLOATS + REGISTERS].tolist()
 
     def set_register(self, number: int, value: int) -> None:
         """Change a register (x0 stays)."""
