@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart.csrs import (
     configuration,
     counters,
+    entropy,
     floating,
     interrupts,
     protection,
     status,
     translating,
     trapping,
+    triggers,
 )
 from emulator.hart.csrs.row import Csr
 from emulator.isa.extensions import ALWAYS, EXTENSION_BITS
@@ -31,6 +33,7 @@ ROWS: Final = tuple(
     sorted(
         (
             *floating.ROWS,
+            *entropy.ROWS,
             *counters.ROWS,
             *status.ROWS,
             *interrupts.ROWS,
@@ -38,6 +41,7 @@ ROWS: Final = tuple(
             *trapping.ROWS,
             *translating.ROWS,
             *protection.ROWS,
+            *triggers.ROWS,
         ),
         key=lambda row: row.number,
     )
@@ -63,20 +67,26 @@ def _check(d: Domain, row: Csr, *, writes: bool) -> None:
         row.guard(d)
 
 
-def read_instruction(row: Csr) -> Callable[[Domain], None]:
-    """The meaning of an instruction's read of `row`, permission included; returns the value."""
+def read_instruction(row: Csr) -> Callable[[Domain, Value], None]:
+    """The meaning of an instruction's read of `row`, permission included; returns the value.
 
-    def body(d: Domain) -> None:
+    Its argument is not zero where the instruction writes, too.
+    """
+
+    def body(d: Domain, writes: Value) -> None:
         _check(d, row, writes=False)
+        if row.must_write:
+            for _ in d.when(d.eq(writes, 0)):
+                d.illegal()
         d.ret(row.read(d))
 
     return body
 
 
-def base_instruction(row: Csr) -> Callable[[Domain], None]:
-    """The meaning of the read half of a read-modify-write of `row`."""
+def base_instruction(row: Csr) -> Callable[[Domain, Value], None]:
+    """The meaning of the read half of a read-modify-write of `row`; its argument means nothing."""
 
-    def body(d: Domain) -> None:
+    def body(d: Domain, _writes: Value) -> None:
         d.ret((row.base or row.read)(d))
 
     return body

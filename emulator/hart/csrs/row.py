@@ -27,7 +27,9 @@ class Csr:
         write: What a write of a value does; None for a register whose every bit is read-only.
         guard: Raises an exception where the manual forbids an access that the number's bits would allow.
         base: What a read-modify-write combines with its operand, where that is not `read`.
-        extension: The extension that brings it; without it the register does not exist.
+        extension: The extension that brings it, or a requirement as in `emulator.isa.extensions.COMBINATIONS`; without
+            it the register does not exist.
+        must_write: Whether an instruction that does not write it is illegal.
     """
 
     number: int
@@ -37,6 +39,7 @@ class Csr:
     guard: Guard | None = None
     base: Read | None = None
     extension: str = "zicsr"
+    must_write: bool = False
 
     @property
     def read_only(self) -> bool:
