@@ -97,6 +97,7 @@ class MachineConfig:
         dtb: Device tree blob that replaces the board's own.
         loaders: `-device loader` items, in the order of the command line.
         icount: How guest time passes.
+        entropy: Seed of the harts' entropy sources (CSR `seed`).
         rng_seed: Seed handed to the kernel in the device tree; empty for none, which keeps runs reproducible.
         epoch: Wall-clock time of the machine's start, in nanoseconds since 1970 (what the RTC shows).
 
@@ -114,6 +115,7 @@ class MachineConfig:
     dtb: Path | None = None
     loaders: tuple[LoaderItem, ...] = ()
     icount: IcountConfig = field(default_factory=IcountConfig)
+    entropy: int = 0
     rng_seed: bytes = b""
     epoch: int = 0
 

@@ -5,6 +5,7 @@ Every way in which a file can be bad ends in a `LoadError` of one sentence that 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ def find_symbols(image: Image, names: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     try:
         for symbols, texts in _symbol_tables(image.path, content):
-            found |= _look_up(symbols, {_name_offset(texts, raw): name for name, raw in wanted.items()})
+            found |= _look_up(symbols, {at: name for name, raw in wanted.items() for at in _name_offsets(texts, raw)})
     except LoadError:
         return found
     return found
@@ -258,12 +259,12 @@ def _section(content: bytes, section: Any) -> bytes:
     return content[section["sh_offset"] : section["sh_offset"] + section["sh_size"]]
 
 
-def _name_offset(texts: bytes, name: bytes) -> int | None:
-    at = texts.find(b"\0" + name + b"\0")
-    return at + 1 if at >= 0 else None
+def _name_offsets(texts: bytes, name: bytes) -> list[int]:
+    """Every place where a name ends a string: a linker keeps `tohost` only once, as the end of `write_tohost`."""
+    return [found.start() for found in re.finditer(re.escape(name) + b"\0", texts)]
 
 
-def _look_up(symbols: bytes, names: dict[int | None, str]) -> dict[str, int]:
+def _look_up(symbols: bytes, names: dict[int, str]) -> dict[str, int]:
     """Values of the defined symbols whose names are at the given offsets."""
     whole = len(symbols) - len(symbols) % _SYMBOL.size
     entries = _SYMBOL.iter_unpack(symbols[:whole])

@@ -75,7 +75,7 @@ class Machine:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
-        self._blocks = Blocks(config.harts, config.cpu)
+        self._blocks = Blocks(config.harts, config.cpu, config.entropy)
         self.clock = Clock(self._blocks.shared.word("ticks_offset"))
         self.clock.source = self._tick_now
         self._backing = Backing(config.ram_size, ROM_BASE, ROM_SIZE)

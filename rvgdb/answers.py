@@ -19,10 +19,12 @@ def _machines() -> str:
 
 
 def _cpus() -> str:
-    from emulator.isa.extensions import EXTENSIONS, MODELS
+    from emulator.isa.extensions import EXTENSIONS, FEATURES, MODELS, TRANSLATIONS
 
     lines = ["Available CPUs:", *(f"  {name}" for name in MODELS), "", "Properties (on or off):"]
-    lines += [f"  {row.name:10} {row.about}{'' if row.default else ' (off by default)'}" for row in EXTENSIONS]
+    lines += [f"  {row.name:12} {row.about}{'' if row.default else ' (off by default)'}" for row in EXTENSIONS]
+    lines += [f"  {row.name:12} {row.about}" for row in FEATURES]
+    lines += [f"  {name:12} page tables of this size and the smaller ones" for name in TRANSLATIONS]
     return "\n".join(lines)
 
 

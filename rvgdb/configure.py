@@ -59,4 +59,5 @@ def machine_config(settings: RunSettings) -> MachineConfig:
         dtb=settings.dtb,
         loaders=tuple(parse_loader(text) for text in settings.loaders),
         icount=icount,
+        entropy=settings.seed,
     )

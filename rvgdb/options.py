@@ -154,6 +154,10 @@ def _read_memory(draft: Draft, option: str, text: str) -> None:
     draft.chosen["ram_size"] = ram
 
 
+def _read_seed(draft: Draft, option: str, text: str) -> None:
+    draft.chosen["seed"] = number(option, text, 0, (1 << 64) - 1)
+
+
 def _path(key: str) -> Reader:
     def read(draft: Draft, option: str, text: str) -> None:
         if not text:
@@ -286,6 +290,7 @@ OPTIONS: Final = (
     Row(("kernel",), "FILE", "program or kernel, ELF or raw", _path("kernel")),
     Row(("initrd",), "FILE", "initial RAM disk, named in the device tree", _path("initrd")),
     Row(("append",), "TEXT", "the kernel's command line", _text("append")),
+    Row(("seed",), "N", "what the harts' entropy source (CSR seed) starts from", _read_seed),
     Row(("dtb",), "FILE", "use this device tree instead of the board's", _path("dtb")),
     Row(
         ("device",),

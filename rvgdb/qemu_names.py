@@ -18,7 +18,7 @@ OPTIONS: Final = _names("""
     hdd incoming iscsi k loadvm mem-path mem-prealloc mon msg mtdblock name net netdev nic no-fd-bootchk no-hpet
     no-shutdown no-user-config nodefaults numa object only-migratable option-rom overcommit parallel perfmap pflash
     pidfile plugin portrait preconfig prom-env qmp qmp-pretty qtest qtest-log readconfig rotate rtc run-with runas
-    sandbox sd seed semihosting semihosting-config set singlestep smbios snapshot spice tpmdev trace usb usbdevice uuid
+    sandbox sd semihosting semihosting-config set singlestep smbios snapshot spice tpmdev trace usb usbdevice uuid
     vga virtfs vnc watchdog watchdog-action win2k-hack writeconfig xen-attach xen-domid
     """)
 

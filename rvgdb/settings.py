@@ -69,6 +69,7 @@ class RunSettings:
     kernel: Path | None = None
     initrd: Path | None = None
     append: str | None = None
+    seed: int = 0
     dtb: Path | None = None
     loaders: tuple[str, ...] = ()
     serial: CharDevice = field(default_factory=Null)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,14 +45,13 @@ def csr_symbol(row: csrs.Csr, kind: str) -> str:
 def _csr_routines() -> list[Routine]:
     found = [Routine("csr_absent", 1, _absent, traps=True)]
     for row in csrs.ROWS:
-        for kind, make in (("read", csrs.read_instruction), ("base", csrs.base_instruction)):
-            found.append(Routine(csr_symbol(row, kind), 1, _ignoring_value(make(row)), traps=True))
-        found.append(Routine(csr_symbol(row, "write"), 1, csrs.write_instruction(row), traps=True))
+        for kind, body in (
+            ("read", csrs.read_instruction(row)),
+            ("base", csrs.base_instruction(row)),
+            ("write", csrs.write_instruction(row)),
+        ):
+            found.append(Routine(csr_symbol(row, kind), 1, body, traps=True))
     return found
-
-
-def _ignoring_value(body: Callable[[Domain], None]) -> Callable[[Domain, Value], None]:
-    return lambda d, _value: body(d)
 
 
 def _absent(d: Domain, _value: Value) -> None:

@@ -20,7 +20,9 @@ from emulator.hart.faults import describe_fault
 from emulator.hart.fields import Cause
 from emulator.hart.floating import accrue, mark_dirty, require_float
 from emulator.hart.state import Attention, Observed, StopCode
+from emulator.hart.translation import FETCH
 from emulator.hart.traps import poll_interrupts, take_exception
+from emulator.hart.triggers import consider_triggers
 from emulator.isa.domain import Routine
 from emulator.isa.extensions import EXTENSION_BITS
 from emulator.isa.rows import SINK
@@ -128,10 +130,8 @@ class ReferenceDomain(IntOps):
         if row is None:
             self.illegal()
             return 0
-        if kind == "write":
-            return self.call(Routine(kind, 1, csrs.write_instruction(row)), *args)
-        make = csrs.read_instruction if kind == "read" else csrs.base_instruction
-        return self.call(Routine(kind, 0, make(row)))
+        make = {"read": csrs.read_instruction, "base": csrs.base_instruction, "write": csrs.write_instruction}[kind]
+        return self.call(Routine(kind, 1, make(row)), *(args or (0,)))
 
     def ret(self, value: int = 0) -> None:
         """Return from the routine."""
@@ -347,6 +347,7 @@ class ReferenceExecution(ReferenceDomain):
     def fetch(self, extensions: int) -> Instruction | None:
         """Fetch and decode the instruction at pc; None for an illegal one. Leaves its bits in `bits`."""
         pc = self.get("pc")
+        consider_triggers(self, pc, FETCH)
         self.bits = word = self._parcel(pc)
         if instruction_length(word) == 4:
             self.bits = word = word | self._parcel((pc + 2) & MASK) << 16

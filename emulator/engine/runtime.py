@@ -45,6 +45,7 @@ from emulator.hart.state import (
     Pending,
 )
 from emulator.hart.translation import FETCH, LOAD, STORE
+from emulator.hart.triggers import consider_triggers, near_trigger
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Routine, Value
@@ -211,6 +212,10 @@ def _fill_data(e: RuntimeEmitter) -> None:
     for _ in e.when(e.ne(e.shared("watch_count"), 0), UNLIKELY):
         watched = e.and_("%a1", PAGE_BITS)
         lines.set(e.or_(lines.get(), e.call_plain("watched_lines", f"i64 {watched}", result="i64")))
+    for _ in e.when(e.ne(e.and_(e.get("armed"), LOAD | STORE), 0), UNLIKELY):
+        effective = e.and_("%a1", PAGE_BITS)
+        e.put("watch_reads", e.or_(e.get("watch_reads"), e.call(near_trigger, effective, LOAD)))
+        lines.set(e.or_(lines.get(), e.sub(0, e.call(near_trigger, effective, STORE))))
     readable = e.both(e.ne(e.and_(allowed, LOAD), 0), e.eq(e.get("watch_reads"), 0))
     writable = e.both(e.ne(e.and_(allowed, STORE), 0), e.ult(backing, e.shared("ram_size")))
     entry = data_entry(e, e.get_pointer("tlb_data"), "%a0")
@@ -301,14 +306,17 @@ def _instruction_bits(e: RuntimeEmitter) -> None:
 def _fetch(e: RuntimeEmitter) -> None:
     """Find the record of the instruction at `pc` and leave it in `next_ip`; caches the page if it is executable."""
     address = e.get("pc")
+    page = e.and_(address, PAGE_BITS)
+    consider_triggers(e, address, FETCH)
     physical = e.call(translate_fetch, address)
     e.call(check_fetch, physical, address)
     backing = e.backing(physical)
     for _ in e.when(e.eq(backing, NOWHERE)):
         e.trap(Cause.FETCH_ACCESS, address)
-    allowed = e.call(page_permissions, e.and_(physical, PAGE_BITS), e.get("priv"))
-    for _ in e.when(e.ne(e.and_(allowed, FETCH), 0)):
-        page = e.and_(address, PAGE_BITS)
+    allowed = e.var(e.call(page_permissions, e.and_(physical, PAGE_BITS), e.get("priv")))
+    for _ in e.when(e.ne(e.and_(e.get("armed"), FETCH), 0), UNLIKELY):
+        allowed.set(e.select(e.ne(e.call(near_trigger, page, FETCH), 0), 0, allowed.get()))
+    for _ in e.when(e.ne(e.and_(allowed.get(), FETCH), 0)):
         records = e.call_plain("open_page", f"i64 {e.lshr(backing, PAGE_SHIFT)}", result="ptr")
         for _ in e.when(e.ne(e.shared("break_count"), 0), UNLIKELY):
             e.call_plain("plant_breaks", f"i64 {page}", f"ptr {records}")

@@ -14,8 +14,10 @@ from emulator.hart.masking import UNMASKED, masked, pointer_mask
 from emulator.hart.modes import PRIVILEGE, current_mode, data_mode, guest_mode
 from emulator.hart.pmp import pmp_permissions
 from emulator.hart.state import NO_TAG
-from emulator.hart.translation import EXECUTE, FETCH, LOAD, STORE, access_cause, translate
+from emulator.hart.translation import EXECUTE, FETCH, LOAD, STORE, access_cause, has, translate
+from emulator.hart.triggers import consider_triggers
 from emulator.isa.domain import Routine, routine
+from emulator.isa.extensions import WITHOUT
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Bool, Domain, Value
@@ -142,6 +144,20 @@ def _locate_both(d: Domain, address: Value, size: int, kind: int) -> None:
     d.call(locate, second, d.sub(size, first), kind)
 
 
+def _stop_before(d: Domain, address: Value, size: int, kind: int) -> None:
+    """What comes before an access is tried: the debugger's watchpoints, then the guest's own triggers."""
+    d.watch(address, size, kind)
+    consider_triggers(d, address, kind)
+
+
+def _refuse_misaligned(d: Domain, address: Value, size: int, cause: Cause) -> None:
+    """Raise the exception of a misaligned load or store where the hart does not do them (`-cpu misaligned=trap`)."""
+    if size > 1:
+        misaligned = d.ne(d.and_(address, size - 1), 0)
+        for _ in d.when(d.both(misaligned, has(d, WITHOUT + "misaligned"))):
+            d.trap(cause, address)
+
+
 @routine(params=2, traps=True)
 def read_byte(d: Domain, address: Value, kind: Value) -> None:
     """A byte of the access that has begun, by itself."""
@@ -159,7 +175,8 @@ def _reader(name: str, size: int, begin: Routine = begin_access, kind: int = LOA
 
     def body(d: Domain, formed: Value) -> None:
         address = start_access(d, formed, begin)
-        d.watch(address, size, LOAD)
+        _stop_before(d, address, size, LOAD)
+        _refuse_misaligned(d, address, size, Cause.LOAD_MISALIGNED)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
             _locate_both(d, address, size, kind)
             value: Value = 0
@@ -179,7 +196,8 @@ def _writer(name: str, size: int, begin: Routine = begin_access) -> Routine:
 
     def body(d: Domain, formed: Value, value: Value) -> None:
         address = start_access(d, formed, begin)
-        d.watch(address, size, STORE)
+        _stop_before(d, address, size, STORE)
+        _refuse_misaligned(d, address, size, Cause.STORE_MISALIGNED)
         for _ in d.when(_crosses(d, address, size)) if size > 1 else ():
             _locate_both(d, address, size, STORE)
             for at in range(size):
@@ -220,8 +238,8 @@ def _aligned(d: Domain, address: Value, size: int, cause: Cause) -> None:
 def _atomic_read(size: int) -> Routine:
     def body(d: Domain, formed: Value) -> None:
         address = start_access(d, formed)
+        _stop_before(d, address, size, LOAD | STORE)
         _aligned(d, address, size, Cause.STORE_MISALIGNED)
-        d.watch(address, size, LOAD | STORE)
         physical = d.call(locate, address, size, STORE)
         d.cache(formed, address, physical)
         d.ret(d.load_physical(physical, size))
@@ -233,8 +251,8 @@ def _atomic_read(size: int) -> Routine:
 def atomic_pair(d: Domain, formed: Value) -> None:
     """Everything that can stop an AMO of 16 bytes, before any of them is touched."""
     address = start_access(d, formed)
+    _stop_before(d, address, 16, LOAD | STORE)
     _aligned(d, address, 16, Cause.STORE_MISALIGNED)
-    d.watch(address, 16, LOAD | STORE)
     d.call(locate, address, 16, STORE)
     d.ret(0)
 

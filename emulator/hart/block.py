@@ -78,6 +78,7 @@ class Blocks:
     Args:
         count: How many harts.
         cpu: What they are.
+        entropy: Seed of their entropy sources; each hart has its own sequence.
 
     Attributes:
         harts: One block a hart, in order of `mhartid`.
@@ -85,8 +86,9 @@ class Blocks:
         stride: Bytes from one hart's block to the next.
     """
 
-    def __init__(self, count: int, cpu: CpuConfig) -> None:
+    def __init__(self, count: int, cpu: CpuConfig, entropy: int = 0) -> None:
         self._cpu = cpu
+        self._entropy = entropy
         self.stride = -(-HART_SIZE // 64) * 64
         self._harts = Mapping(count * self.stride)
         self._shared = Mapping(SHARED_SIZE)
@@ -110,6 +112,7 @@ class Blocks:
         for hart, start in zip(self.harts, starts, strict=True):
             hart.words[: ARCHITECTURAL_SIZE // WORD] = memoryview(bytes(ARCHITECTURAL_SIZE)).cast("Q")
             hart.put("mhartid", hart.index)
+            hart.put("entropy", self._entropy + (hart.index << 48))
             hart.put("reservation", NO_TAG)
             hart.put("loop_pc", NO_TAG)
             hart.put("timer_due", NEVER)

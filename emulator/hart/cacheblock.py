@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.access import WRITE, check_data, start_access, translate_data
-from emulator.hart.fields import MASK64
+from emulator.hart.fields import MASK64, Cause
 from emulator.hart.refusal import below_machine, is_guest, is_user, refuse
 from emulator.hart.translation import LOAD, STORE
+from emulator.hart.triggers import consider_triggers
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
@@ -29,18 +30,24 @@ def check_block_enabled(d: Domain, enable: Value) -> None:
     refuse(d, denied=d.both(below_machine(d), off("menvcfg")), barred=d.either(by_hypervisor, by_supervisor))
 
 
-def _reach(d: Domain, formed: Value, kind: int) -> None:
-    """Raise the fault if no access of `kind` may be made to the block around an address; it reports the address."""
+def _reach(d: Domain, formed: Value, kind: int) -> Value:
+    """Raise the fault if no access of `kind` may be made to the block around an address; it reports the address.
+
+    Returns the physical address.
+    """
     physical = d.call(translate_data, formed, kind)
     d.put("trap_tval", d.get("access_start"))
     d.call(check_data, d.and_(physical, MASK64 ^ (BLOCK - 1)), BLOCK, kind)
+    return physical
 
 
 @routine(params=2, traps=True)
 def manage_block(d: Domain, formed: Value, enable: Value) -> None:
     """Clean, flush or invalidate: allowed where loads or stores are; a fault is a store's."""
     d.call(check_block_enabled, enable)
-    _reach(d, formed, LOAD | STORE)
+    physical = _reach(d, formed, LOAD | STORE)
+    for _ in d.unless(d.holds_memory(physical)):  # only memory has blocks
+        d.trap(Cause.STORE_ACCESS, d.get("access_start"))
     d.ret(0)
 
 
@@ -50,6 +57,7 @@ def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     d.call(check_block_enabled, enable)
     start = d.and_(formed, MASK64 ^ (BLOCK - 1))
     d.watch(start_access(d, start), BLOCK, STORE)
+    consider_triggers(d, start_access(d, formed), STORE)
     _reach(d, formed, STORE)
     for at in range(0, BLOCK, 8):
         d.call(WRITE[8], d.add(start, at), 0)

@@ -132,3 +132,9 @@ PMP_W: Final = 2
 PMP_X: Final = 4
 PMP_A: Final = 3 << 3
 PMP_L: Final = 1 << 7
+
+MSECCFG_MML: Final = 1 << 0
+MSECCFG_MMWP: Final = 1 << 1
+MSECCFG_RLB: Final = 1 << 2
+MSECCFG_USEED: Final = 1 << 8
+MSECCFG_SSEED: Final = 1 << 9

@@ -16,6 +16,9 @@ MASK64: Final = (1 << 64) - 1
 PMP_ENTRIES: Final = 16
 """As many as QEMU's `rv64` had; the manual allows 0, 16 or 64."""
 
+TRIGGERS: Final = 4
+"""Of Sdtrig."""
+
 STATEENS: Final = 4
 """Registers of each of `mstateen0-3`, `hstateen0-3` and `sstateen0-3`."""
 
@@ -93,6 +96,14 @@ ARCHITECTURAL: Final = (
     Field("mcycle_offset"),  # mcycle minus the step count
     Field("minstret_offset"),  # minstret minus (steps minus trapped steps)
     Field("trapped"),  # steps that ended in an exception and so did not retire
+    Field("entropy"),  # state of the source behind `seed`
+    Field("tselect"),
+    Field("tdata1", TRIGGERS),
+    Field("tdata2", TRIGGERS),
+    Field("trigger_first", TRIGGERS),  # these four follow from the two before: the addresses that a trigger matches,
+    Field("trigger_last", TRIGGERS),
+    Field("trigger_kinds", TRIGGERS),  # the accesses that it is armed for,
+    Field("armed"),  # and those that any is armed for
     Field("reservation"),  # physical address of the LR reservation, or NO_TAG
     Field("waiting"),  # 1 while the hart waits in WFI
 )

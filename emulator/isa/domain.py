@@ -176,7 +176,8 @@ class Domain(Ops, Protocol):
     def call_csr(self, kind: str, number: Value, *args: Value) -> Value:
         """Run the routine of a CSR's row, found by number: `kind` is `read`, `base` or `write`.
 
-        `base` reads what a read-modify-write instruction combines with its operand; it differs from `read` for `mip`.
+        `read` takes whether the instruction writes too (not zero: it does), `write` the value. `base` reads what a
+        read-modify-write instruction combines with its operand; it differs from `read` for `mip`.
         """
         ...
 

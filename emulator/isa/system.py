@@ -27,7 +27,7 @@ def _swap(source: Source) -> Callable[[Execution], None]:
     def meaning(x: Execution) -> None:
         old = x.var(0)
         for _ in x.unless(x.rd_is_zero):
-            old.set(x.call_csr("read", x.imm))
+            old.set(x.call_csr("read", x.imm, 1))
         x.call_csr("write", x.imm, source(x))
         x.write_rd(old.get())
 
@@ -38,7 +38,7 @@ def _modify(source: Source, change: Change) -> Callable[[Execution], None]:
     """CSRRS and CSRRC: with rs1 = x0 (or a zero immediate) nothing is written, so a read-only CSR may be named."""
 
     def meaning(x: Execution) -> None:
-        old = x.call_csr("read", x.imm)
+        old = x.call_csr("read", x.imm, x.rs1_number)
         for _ in x.when(x.ne(x.rs1_number, 0)):
             x.call_csr("write", x.imm, change(x, x.call_csr("base", x.imm), source(x)))
         x.write_rd(old)

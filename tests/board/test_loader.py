@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emulator.errors import LoadError
 from emulator.loader import Image, find_symbols, parse_elf, read_image
-from tests.board.elf_files import Elf, Load
+from tests.board.elf_files import SECTION_NAMES, Elf, Load
 
 PATH = Path("guest.elf")
 TWO_LOADS = (Load(address=0x8000_2000, data=b"second"), Load(address=0x8000_0000, data=b"first", size=0x100))
@@ -110,6 +110,17 @@ def test_endless_file() -> None:
     """A device is refused instead of read without end."""
     with pytest.raises(LoadError, match="is a device"):
         read_image(Path("/dev/zero"), 0)
+
+
+def test_a_name_may_be_the_end_of_another() -> None:
+    """A linker keeps `tohost` once, as the tail of `write_tohost`, as in the official ISA tests."""
+    content = Elf(symbols={"write_tohost": 1, "tohost": 0x8000_1000}).build()
+    first = len(SECTION_NAMES)
+    own = (first + len("write_tohost") + 1).to_bytes(4, "little")
+    assert content.count(own + b"\x10") == 1
+    shared = content.replace(own + b"\x10", (first + len("write_")).to_bytes(4, "little") + b"\x10")
+
+    assert find_symbols(parse_elf(PATH, shared), ("tohost",)) == {"tohost": 0x8000_1000}
 
 
 def test_symbols_are_found() -> None:

@@ -200,7 +200,7 @@ def test_who_may_fence(engine: str, instruction: str, priv: int, status: int, le
 
 def test_svinval_is_optional(engine: str) -> None:
     """Without the extension its instructions are illegal."""
-    guest = Guest(engine)
+    guest = Guest(engine, cpu="rv64,svinval=off")
     run(guest, "sinval.vma x0, x0")
     assert guest.hart.get("mcause") == ILLEGAL
 
@@ -318,9 +318,9 @@ def test_reservation_is_of_the_physical_address(engine: str) -> None:
 @pytest.mark.parametrize(
     ("cpu", "reset", "writable"),
     [
-        ("rv64", 1 << 61, 1 << 61 | 1 << 63 | 3 << 32 | 0xF1),
-        ("rv64,svade=on", 0, 1 << 61 | 1 << 63 | 3 << 32 | 0xF1),
-        ("rv64,svadu=off", 0, 1 << 63 | 3 << 32 | 0xF1),
+        ("rv64,svpbmt=off", 1 << 61, 1 << 61 | 1 << 63 | 3 << 32 | 0xF1),
+        ("rv64,svpbmt=off,svade=on", 0, 1 << 61 | 1 << 63 | 3 << 32 | 0xF1),
+        ("rv64,svpbmt=off,svadu=off", 0, 1 << 63 | 3 << 32 | 0xF1),
         ("rv64,svpbmt=on,svadu=off,sstc=off", 0, 1 << 62 | 3 << 32 | 0xF1),
         ("rv64,svpbmt=on,zicboz=off,smnpm=off", 1 << 61, 7 << 61 | 0x71),
     ],

@@ -287,7 +287,7 @@ def test_counter_guards(rig: Rig, name: str, priv: int, *, by_m: bool, by_s: boo
     assert rig.hart.get("mcause") == (0 if allowed else Cause.ILLEGAL)
 
 
-@pytest.mark.parametrize("row", csrs.ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in csrs.ROWS if not row.must_write], ids=lambda row: row.name)
 def test_privilege_of_each_register(row: csrs.Csr) -> None:
     """A register is refused below the privilege that its number names, with the instruction's bits as trap value."""
     lowest = (0, 1, 1, 3)[row.number >> 8 & 3]
@@ -356,7 +356,7 @@ ABSENT = sorted(set(range(4096)) - set(csrs.BY_NUMBER))
 
 
 @pytest.mark.parametrize(
-    "number", sorted({0x000, 0x004, 0x005, 0x5A8, 0x608, 0x6A8, 0x7A0, 0x7B0, 0xFFF, *ABSENT[50::97]})
+    "number", sorted({0x000, 0x004, 0x005, 0x5A8, 0x608, 0x6A8, 0x7A5, 0x7B0, 0xFFF, *ABSENT[50::97]})
 )
 def test_absent_registers(rig: Rig, number: int) -> None:
     """A register that does not exist is an illegal instruction, for reading and writing."""

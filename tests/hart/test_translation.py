@@ -361,7 +361,7 @@ def test_no_napot_superpages(engine: str) -> None:
 
 def test_without_svnapot(engine: str) -> None:
     """N is reserved where the extension is not there."""
-    guest = Guest(engine)
+    guest = Guest(engine, cpu="rv64,svnapot=off")
     guest.tables.map(HERE, DATA + 8 * PAGE, RWX | N)
     assert guest.allowed(HERE) == set()
 

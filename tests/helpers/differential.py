@@ -57,8 +57,8 @@ REFILL: Final = 8192
 """Instructions after which the code and the data are new."""
 
 UNPROTECTING: Final = (
-    *(row for row in csrs.ROWS if not row.name.startswith("pmp")),
-    *(csrs.Csr(number, "absent", lambda _d: 0) for number in (0x015, 0x240, 0x5A8, 0x7B0, 0xC20, 0xDA0, 0xFFF)),
+    *(row for row in csrs.ROWS if not row.name.startswith(("pmp", "mseccfg"))),
+    *(csrs.Csr(number, "absent", lambda _d: 0) for number in (0x240, 0x241, 0x5A8, 0x7B0, 0xC20, 0xDA0, 0xFFF)),
 )
 """CSRs that leave the PMP alone, and a few that are not there."""
 

@@ -24,6 +24,11 @@ ALL_MODES = {"sv39", "sv48", "sv57"}
         ("rv64,sv39=off,sv57=on", ALL_MODES),
         ("rv64,sv39=off,+sv48", {"sv39", "sv48"}),
         ("rv64,sv57=on,sv48=off", {"sv39"}),
+        ("rv64,mmu=off", set()),
+        ("rv64i", set()),
+        ("rv64i,sv48=on", {"sv39", "sv48"}),
+        ("rva22s64", {"sv39"}),
+        ("max", ALL_MODES),
     ],
 )
 def test_page_table_modes(text: str, modes: set[str]) -> None:
@@ -55,10 +60,10 @@ def test_mmu_type(text: str, mmu_type: str) -> None:
 @pytest.mark.parametrize(
     ("text", "present", "absent"),
     [
-        ("rv64", ["svadu"], ["svade", "svinval", "svnapot", "svpbmt"]),
-        ("rv64,svade=on", ["svade", "svadu"], ["svinval"]),
-        ("rv64,svadu=off", [], ["svade", "svadu"]),
-        ("rv64,svinval=on,svnapot=on,svpbmt=on", ["svadu", "svinval", "svnapot", "svpbmt"], ["svade"]),
+        ("rv64", ["svadu", "svinval", "svnapot", "svpbmt", "svvptc"], ["svade"]),
+        ("rv64,svade=on,svvptc=off", ["svade", "svadu", "svinval", "svnapot", "svpbmt"], []),
+        ("rv64,svadu=off,svinval=off,svvptc=off", ["svnapot", "svpbmt"], ["svade", "svadu"]),
+        ("rva22s64", ["svade", "svinval", "svpbmt"], ["svadu", "svnapot"]),
     ],
 )
 def test_isa_lists_the_extensions_of_translation(text: str, present: list[str], absent: list[str]) -> None:

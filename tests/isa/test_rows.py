@@ -6,7 +6,7 @@ from typing import Final
 
 from emulator.engine.build import module_text
 from emulator.engine.decoding import TARGETS
-from emulator.isa.extensions import EXTENSION_BITS, EXTENSIONS, satisfied
+from emulator.isa.extensions import EXTENSION_BITS, EXTENSIONS, FEATURES, WITHOUT, satisfied
 from emulator.isa.rows import Lift
 from emulator.isa.table import ROWS
 
@@ -78,6 +78,11 @@ def test_rows_belong_to_extensions() -> None:
         "svadu",
         "svnapot",
         "svpbmt",
+        "zkr",
+        "sdtrig",
+        "smepmp",
+        "smepmp|zkr",
+        *(WITHOUT + feature.name for feature in FEATURES),
     }
 
 
@@ -88,7 +93,7 @@ def test_a_mask_holds_every_requirement() -> None:
 
 def test_requirements_name_extensions() -> None:
     """What a row requires can be met."""
-    everything = {extension.name for extension in EXTENSIONS}
+    everything = {extension.name for extension in EXTENSIONS} | {WITHOUT + feature.name for feature in FEATURES}
 
     assert all(satisfied(required, everything) for required in EXTENSION_BITS)
     assert {name for name in EXTENSION_BITS if satisfied(name, set())} == set()

@@ -154,7 +154,7 @@ def amo(build: Builder) -> None:
     for _ in range(build.random.randrange(2, 6)):
         with build.guarded():
             number = build.random.choice(BASES)
-            build.code.constant(number, build.data_address() & ~7)
+            build.code.constant(number, build.data_address() & ~15)  # `explained.MISALIGNED_ATOMICS`
             for _ in range(build.random.randrange(1, 4)):
                 row = build.random.choice(rows)
                 build.code.word(random_word(build.random, row) & ~(31 << 15) | number << 15, 4)
@@ -175,6 +175,31 @@ def reserved(build: Builder) -> None:
             aligned = "sc.w" if base == other else name
             rd, source = build.random.choice(TARGETS), build.random.randrange(32)
             build.code.op(aligned, rd=rd, rs1=base, rs2=source, aqrl=build.random.randrange(4))
+
+
+def waits(build: Builder) -> None:
+    """WRS.NTO and WRS.STO with a reservation, which has been stored to: they end at once."""
+    with build.guarded():
+        number = build.random.choice(BASES)
+        build.code.constant(number, build.data_address() & ~7)
+        build.code.op("lr.w", rd=build.random.choice(TARGETS), rs1=number, aqrl=0)
+        build.code.op("sw", rs1=number, rs2=5, imm=0)
+        build.code.op(build.random.choice(("wrs.nto", "wrs.sto")))
+
+
+def cache_blocks(build: Builder) -> None:
+    """CBO instructions in some privilege, enabled by menvcfg and senvcfg or not."""
+    build.raise_privilege()
+    for name in ("menvcfg", "senvcfg"):
+        build.write_csr(name, build.random.choice((0xD0, 0xF0, 0x90, 0x40, 0x80, build.random.getrandbits(8) & ~1)))
+    rows = build.rows("zicbom", "zicboz", fits=lambda row: row.name.startswith("cbo"))
+    build.enter(build.random.choice((0, 1, 3)))
+    for _ in range(build.random.randrange(2, 6)):
+        with build.guarded():
+            number = build.random.choice(BASES)
+            build.code.constant(number, build.data_address() & ~63)  # `explained.BLOCK_TVAL`
+            row = build.random.choice(rows)
+            build.code.word(random_word(build.random, row) & ~(31 << 15) | number << 15, 4)
 
 
 def lone_conditional(build: Builder) -> None:

@@ -65,7 +65,7 @@ def probes(build: Builder) -> None:
             number = pick.choice(BASES)
             address = DATA + 2048 + pick.randrange(DATA_SIZE - 4096)
             row = pick.choice([row for row in rows if row.name != "jalr"])
-            build.code.constant(number, address & (~7 if row.extension in ATOMICS else pick.choice((~0, ~3, ~7, ~7))))
+            build.code.constant(number, address & (~15 if row.extension in ATOMICS else pick.choice((~0, ~3, ~7, ~7))))
             build.code.word(random_word(pick, row) & ~(31 << 15) | number << 15, 4)
 
 

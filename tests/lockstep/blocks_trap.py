@@ -112,7 +112,8 @@ def bad_access(build: Builder) -> None:
         with build.guarded():
             row = pick.choice(rows)
             before = 0 if row.extension in ATOMICS or row.name[0] == "s" else pick.choice((0, 0, 0, 1, 3, 4, 7))
-            build.code.constant(number, pick.choice(UNMAPPED) - before)
+            address = pick.choice(UNMAPPED) - before
+            build.code.constant(number, address & ~15 if row.extension in ATOMICS else address)
             if pick.random() < 0.2:
                 build.code.op("jalr", rd=pick.choice(TARGETS), rs1=number, imm=0)
             else:

@@ -123,7 +123,14 @@ LOST: Final = Explained(
     "I, 'Zalrsc': 'Unconstrained LR/SC sequences might succeed on some attempts on some implementations, but might "
     "never succeed on other implementations'",
 )
-NARROWED: Final = (STATUS_FS, FIOM, DELEGATION, MISALIGNED_ATOMICS, PARTIAL_STORES, LOST)
+BLOCK_TVAL: Final = Explained(
+    "a cache-block instruction that faults reports its own address here, and in Spike the first byte that could not be "
+    "reached of the aligned block",
+    _numbers(),
+    "II, 'Machine Trap Value': mtval 'will contain the faulting virtual address', and I, 'CMO': the access is to the "
+    "whole block whose address the instruction gives",
+)
+NARROWED: Final = (STATUS_FS, FIOM, DELEGATION, MISALIGNED_ATOMICS, PARTIAL_STORES, LOST, BLOCK_TVAL)
 """Bits and situations that random programs leave out."""
 
 ADOPTED_CSRS: Final = frozenset(number for row in ADOPTED for number in row.csrs)

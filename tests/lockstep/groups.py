@@ -149,6 +149,34 @@ GROUPS: Final = {
         _float("d"),
         _float("zfh", "zfh"),
         _float("zfa", "zfa", "zfh"),
+        Group(
+            "b",
+            f"{FULL_ISA}_zba_zbb_zbc_zbs_zbkb_zicond_zimop",
+            (*FULL, "zba", "zbb", "zbc", "zbs", "zbkb", "zicond", "zimop"),
+            (
+                *BASE,
+                *((compute.compute(name), 5) for name in ("zba", "zbb", "zbc", "zbs", "zbkb", "zicond", "zimop")),
+                (compute.compute("m", "zba", "zbb", "zbs"), 4),
+            ),
+        ),
+        Group(
+            "zc",
+            f"{FULL_ISA}_zba_zbb_zcb_zimop_zcmop",
+            (*FULL, "zba", "zbb", "zcb", "zimop", "zcmop"),
+            (*BASE, (compute.compute("c"), 4), (compute.access("zcb"), 10), (compute.compute("zcb", "zcmop"), 10)),
+        ),
+        Group(
+            "atomics",
+            f"{FULL_ISA}_zawrs_zacas_zabha",
+            (*FULL, "zawrs", "zacas", "zabha"),
+            (*BASE, (compute.amo, 16), (compute.reserved, 3), (compute.waits, 2), (trap.bad_access, 2)),
+        ),
+        Group(
+            "cmo",
+            f"{FULL_ISA}_zicbom_zicboz",
+            (*FULL, "zicbom", "zicboz"),
+            (*BASE, *TRAPS, (compute.cache_blocks, 12), (trap.change_privilege, 3)),
+        ),
         Group("zicsr", FULL_ISA, FULL, (*BASE, *CSRS, (csr.counters, 3), (trap.change_privilege, 2))),
         Group("priv", FULL_ISA, FULL, (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1))),
         Group(

@@ -69,7 +69,8 @@ def random_word(pick: Random, row: Row, *, sources: tuple[int, ...] = ALL, targe
 def _operand(pick: Random, row: Row, part: Operand, sources: tuple[int, ...], targets: tuple[int, ...]) -> int:
     roles = {other.role for other in row.format.operands if other.slices == part.slices}
     if "rd" in roles:
-        return _register(pick, part, targets)
+        paired = part.slices[0].target == 1  # the odd register is written too
+        return _register(pick, part, tuple(n for n in targets if n + 1 in targets) if paired else targets)
     if part.role == "rs1" and is_memory(row):
         return _register(pick, part, BASES)
     if part.role in ("rs1", "rs2"):

@@ -77,7 +77,7 @@ def _prelude() -> bytes:
     return code.finish()
 
 
-ATOMICS: Final = ("zaamo", "zalrsc")
+ATOMICS: Final = ("zaamo", "zalrsc", "zabha", "zacas", "zabha&zacas")
 """What a row that needs an aligned address requires."""
 
 

@@ -46,6 +46,7 @@ MEANINGS = [
     ("-initrd i.cpio", {"initrd": Path("i.cpio")}),
     ("-append console=ttyS0", {"append": "console=ttyS0"}),
     ("-dtb d.dtb", {"dtb": Path("d.dtb")}),
+    ("-seed 0x2a", {"seed": 42}),
     ("-device loader,file=a,,b.bin,addr=4", {"loaders": ("file=a,,b.bin,addr=4",)}),
     ("-device loader,file=a.elf -device loader,addr=8,cpu-num=0", {"loaders": ("file=a.elf", "addr=8,cpu-num=0")}),
     ("-nographic", {}),

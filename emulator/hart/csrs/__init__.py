@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart.csrs import (
     configuration,
     counters,
+    entropy,
     floating,
     hypervisor,
     interrupts,
@@ -22,6 +23,7 @@ from emulator.hart.csrs import (
     timing,
     translating,
     trapping,
+    triggers,
 )
 from emulator.hart.csrs.row import Csr
 from emulator.hart.fields import Privilege
@@ -38,6 +40,7 @@ ROWS: Final = tuple(
     sorted(
         (
             *floating.ROWS,
+            *entropy.ROWS,
             *counters.ROWS,
             *status.ROWS,
             *interrupts.ROWS,
@@ -48,6 +51,7 @@ ROWS: Final = tuple(
             *hypervisor.ROWS,
             *stateen.ROWS,
             *timing.ROWS,
+            *triggers.ROWS,
         ),
         key=lambda row: row.number,
     )
@@ -86,20 +90,26 @@ def _reached(d: Domain, row: Csr, access: Callable[[Csr], Value]) -> None:
     d.ret(access(row))
 
 
-def read_instruction(row: Csr) -> Callable[[Domain], None]:
-    """The meaning of an instruction's read of `row`, permission included; returns the value."""
+def read_instruction(row: Csr) -> Callable[[Domain, Value], None]:
+    """The meaning of an instruction's read of `row`, permission included; returns the value.
 
-    def body(d: Domain) -> None:
+    Its argument is not zero where the instruction writes, too.
+    """
+
+    def body(d: Domain, writes: Value) -> None:
         _check(d, row, writes=False)
+        if row.must_write:
+            for _ in d.when(d.eq(writes, 0)):
+                d.illegal()
         _reached(d, row, lambda reached: reached.read(d))
 
     return body
 
 
-def base_instruction(row: Csr) -> Callable[[Domain], None]:
-    """The meaning of the read half of a read-modify-write of `row`."""
+def base_instruction(row: Csr) -> Callable[[Domain, Value], None]:
+    """The meaning of the read half of a read-modify-write of `row`; its argument means nothing."""
 
-    def body(d: Domain) -> None:
+    def body(d: Domain, _writes: Value) -> None:
         _reached(d, row, lambda reached: (reached.base or reached.read)(d))
 
     return body

@@ -1,4 +1,4 @@
-"""Environment configuration: `menvcfg`, `henvcfg`, `senvcfg`, `mseccfg`."""
+"""Environment configuration: `menvcfg`, `henvcfg`, `senvcfg`."""
 
 from __future__ import annotations
 
@@ -78,14 +78,8 @@ def _write_senvcfg(d: Domain, value: Value) -> None:
     d.flush()
 
 
-def _write_mseccfg(d: Domain, value: Value) -> None:
-    d.put("mseccfg", _legal(d, value, (("smmpm", ENVCFG_PMM),), 0))
-    d.flush()
-
-
 ROWS: Final = (
     Csr(0x10A, "senvcfg", lambda d: d.get("senvcfg"), _write_senvcfg, guarded(STATEEN_ENVCFG)),
     Csr(0x30A, "menvcfg", lambda d: d.get("menvcfg"), _write_menvcfg),
     Csr(0x60A, "henvcfg", _read_henvcfg, _write_henvcfg, guarded(STATEEN_ENVCFG), extension="h"),
-    Csr(0x747, "mseccfg", lambda d: d.get("mseccfg"), _write_mseccfg, extension="smmpm"),
 )

@@ -31,6 +31,7 @@ class Csr:
         base: What a read-modify-write combines with its operand, where that is not `read`.
         extension: The requirement (`emulator.isa.extensions`) that brings it; otherwise the register does not exist.
         guest: What an instruction that names it reaches at V=1: the VS register, or another view of the same one.
+        must_write: Whether an instruction that does not write it is illegal.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Csr:
     base: Read | None = None
     extension: str = "zicsr"
     guest: Csr | None = None
+    must_write: bool = False
 
     @property
     def read_only(self) -> bool:
