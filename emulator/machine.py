@@ -51,6 +51,18 @@ class Observer(Protocol):
         ...
 
 
+class Hypervisor(Protocol):
+    """Software in HS-mode that is not executed by a hart (`Machine.hypervisor`)."""
+
+    def trapped(self, hart: HartBlock) -> Stop | None:
+        """A hart has taken a trap out of its guest; the hart is to be in a guest again when this returns.
+
+        Returns:
+            What ends the run, None to go on.
+        """
+        ...
+
+
 class Machine:
     """A RISC-V machine on the `virt` board.
 
@@ -88,6 +100,8 @@ class Machine:
         self._requested: Stop | None = None
         self._observer: Observer | None = None
         self._interrupted = False
+        self.hypervisor: Hypervisor | None = None
+        """Who takes the traps out of guests, where no code in HS-mode does (see the hart's field `leave_guest`)."""
         self.board = VirtBoard(
             config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self._request, transmit
         )
@@ -100,6 +114,11 @@ class Machine:
     def harts(self) -> tuple[HartBlock, ...]:
         """The harts' state, in order of `mhartid`."""
         return self._blocks.harts
+
+    @property
+    def ram(self) -> memoryview:
+        """The RAM's bytes; who changes code in it tells the engine (`Engine.ram_changed`)."""
+        return self._backing.ram
 
     @property
     def steps(self) -> int:
@@ -225,6 +244,8 @@ class Machine:
                 hart.put("reservation", NO_TAG)
 
     def _stop_of(self, hart: HartBlock) -> Stop | None:
+        if self.hypervisor is not None and not hart.get("virt"):
+            return self.hypervisor.trapped(hart)
         match hart.get("stop"):
             case StopCode.BREAKPOINT:
                 return BreakpointHit(hart.index, hart.get("pc"))

@@ -95,4 +95,25 @@ class TrapLoop:
     tval: int
 
 
-Stop: TypeAlias = BudgetSpent | Interrupted | BreakpointHit | WatchpointHit | GuestExit | GuestReset | Idle | TrapLoop
+@dataclass(frozen=True, slots=True)
+class HypervisorExit:
+    """The emulated hypervisor needs its user space (`emulator.kvm`).
+
+    Attributes:
+        hart: Index of the hart whose guest asks.
+    """
+
+    hart: int
+
+
+Stop: TypeAlias = (
+    BudgetSpent
+    | Interrupted
+    | BreakpointHit
+    | WatchpointHit
+    | GuestExit
+    | GuestReset
+    | Idle
+    | TrapLoop
+    | HypervisorExit
+)

@@ -22,6 +22,7 @@ from emulator.stops import (
     BudgetSpent,
     GuestExit,
     GuestReset,
+    HypervisorExit,
     Idle,
     Interrupted,
     Stop,
@@ -377,6 +378,8 @@ class Runner:
                     return Halt(self.last.hart, GuestExit(0))
                 self.machine.reset()
                 return None
+            case HypervisorExit(hart=hart):
+                return Halt(hart, Paused())
             case _:
                 assert_never(stop)
 

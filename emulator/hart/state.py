@@ -116,6 +116,7 @@ RUNTIME: Final = (
     Field("budget0"),  # steps allowed to this slice
     Field("timer_due"),  # the hart's step at which time changes what is pending, or NEVER (`emulator.hart.timers`)
     Field("attention"),  # bits of `Attention`
+    Field("leave_guest"),  # 1 where a trap out of a guest ends the slice: its hypervisor is no code of the hart's
     Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
     Field("float_on"),  # 1 where f registers may be written without telling anyone: they are dirty already
     Field("float_modes"),  # where besides the host rounds as `frm` says: a bit for each `rm` that means this mode

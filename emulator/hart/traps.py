@@ -164,6 +164,8 @@ def take_trap(d: Domain, pc: Value, cause: Value, tval: Value) -> None:
     for name in ("trap_gva", "trap_tval2", "trap_tinst"):
         d.put(name, 0)
     d.attend()
+    for _ in d.when(d.both(d.ne(d.get("leave_guest"), 0), d.both(guest, d.negate(to_vs)))):
+        d.end_slice()
 
 
 @routine(params=3)

@@ -14,8 +14,20 @@ What the kernel would refuse raises `KvmError` with the kernel's errno, and chan
 from __future__ import annotations
 
 from emulator.kvm.errors import KvmError
+from emulator.kvm.exits import (
+    BudgetExit,
+    CsrExit,
+    DebugExit,
+    FailEntryExit,
+    InterruptedExit,
+    MmioExit,
+    SbiExit,
+    SystemEventExit,
+    VcpuExit,
+)
 from emulator.kvm.host import Host, parse_isa
 from emulator.kvm.profiles import DEFAULT, PROFILES, Profile, find_profile
+from emulator.kvm.statefile import StateError
 from emulator.kvm.system import Kvm
 from emulator.kvm.vcpu import MpState, Vcpu
 from emulator.kvm.vm import Vm
@@ -23,12 +35,22 @@ from emulator.kvm.vm import Vm
 __all__ = [
     "DEFAULT",
     "PROFILES",
+    "BudgetExit",
+    "CsrExit",
+    "DebugExit",
+    "FailEntryExit",
     "Host",
+    "InterruptedExit",
     "Kvm",
     "KvmError",
+    "MmioExit",
     "MpState",
     "Profile",
+    "SbiExit",
+    "StateError",
+    "SystemEventExit",
     "Vcpu",
+    "VcpuExit",
     "Vm",
     "find_profile",
     "parse_isa",

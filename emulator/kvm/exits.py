@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,10 @@ class CsrExit:
     csr: int
     new_value: int
     write_mask: int
+
+
+SHUTDOWN_EVENT: Final = 1
+RESET_EVENT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Host:
         pmlens: The PMLEN values that stick in `henvcfg.PMM`, where the host has Ssnpm.
         misaligned_delegation: Whether misaligned loads and stores trap in a way that the host can delegate.
         legacy_sbi: Whether the host's kernel was built with support for guests that use SBI v0.1.
+        pmu: Whether the host counts events for its guests. The machine has no counters for them: a guest then finds
+            none, and reading one is illegal. Without it, `cycle` and `instret` read 0.
         scheduler_statistics: Whether it keeps the statistics that steal-time accounting needs.
     """
 
@@ -44,6 +46,7 @@ class Host:
     pmlens: frozenset[int] = frozenset({7, 16})
     misaligned_delegation: bool = False
     legacy_sbi: bool = False
+    pmu: bool = True
     scheduler_statistics: bool = True
 
     def has(self, extension: str) -> bool:

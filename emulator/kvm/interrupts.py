@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntFlag
 
 from emulator.kvm.context import Context
@@ -16,10 +17,16 @@ class GuestInterrupt(IntFlag):
 
 
 class Interrupts:
-    """The pending interrupts of a vcpu."""
+    """The pending interrupts of a vcpu.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: Its registers.
+        changed: Called after a change, which may end the vcpu's waiting.
+    """
+
+    def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         self._context = context
+        self._changed = changed
 
     def read_hvip(self) -> int:
         """What is pending."""
@@ -32,7 +39,9 @@ class Interrupts:
     def raise_line(self, interrupt: GuestInterrupt) -> None:
         """Let an interrupt be pending."""
         self.write_hvip(self.read_hvip() | interrupt)
+        self._changed()
 
     def lower_line(self, interrupt: GuestInterrupt) -> None:
         """Let an interrupt be pending no longer."""
         self.write_hvip(self.read_hvip() & ~interrupt)
+        self._changed()

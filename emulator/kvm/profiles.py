@@ -37,7 +37,8 @@ class Profile:
         fwft_latched: Whether a feature's support is decided at vcpu creation, for good.
         fwft_lock_first: Whether a refused set that asks for the lock still locks.
         hfence_ignored: Whether SBI's remote HFENCE calls succeed and do nothing, instead of being refused.
-        time_error: SBI error of an unknown TIME function.
+        function_error: SBI error of an unknown function of TIME and IPI.
+        ipi_checks_harts: Whether an IPI to a hart that does not exist is an error.
         illegal_delegated: Whether illegal instructions go to the guest without passing through KVM.
         faults_reflected: Whether KVM passes access and misaligned faults on to the guest, instead of failing the run.
         mp_state_reset: Whether user space can ask to reset a vcpu with the state INIT_RECEIVED.
@@ -62,7 +63,8 @@ class Profile:
     fwft_latched: bool = False
     fwft_lock_first: bool = False
     hfence_ignored: bool = False
-    time_error: int = -2
+    function_error: int = -2
+    ipi_checks_harts: bool = True
     illegal_delegated: bool = True
     faults_reflected: bool = True
     mp_state_reset: bool = True
@@ -87,7 +89,8 @@ PROFILES: Final = (
         scounteren=7,
         extension_states=False,
         hfence_ignored=True,
-        time_error=-3,
+        function_error=-3,
+        ipi_checks_harts=False,
         illegal_delegated=False,
         faults_reflected=False,
         mp_state_reset=False,
@@ -104,7 +107,8 @@ PROFILES: Final = (
         scounteren=7,
         extension_states=False,
         hfence_ignored=True,
-        time_error=-3,
+        function_error=-3,
+        ipi_checks_harts=False,
         illegal_delegated=False,
         faults_reflected=False,
         mp_state_reset=False,

@@ -13,6 +13,7 @@ from emulator.kvm.vm import Vm
 
 API_VERSION: Final = 12
 MAX_VCPUS: Final = 8
+HOST_MEMORY: Final = 256 << 20
 
 
 class Kvm:
@@ -38,9 +39,15 @@ class Kvm:
         """KVM_GET_API_VERSION."""
         return API_VERSION
 
-    def create_vm(self, *, max_vcpus: int = MAX_VCPUS) -> Vm:
-        """Make a virtual machine with room for so many vcpus."""
-        return Vm(self, max_vcpus)
+    def create_vm(self, *, max_vcpus: int = MAX_VCPUS, host_memory: int = HOST_MEMORY, engine: str = "compiled") -> Vm:
+        """Make a virtual machine.
+
+        Args:
+            max_vcpus: Room for so many vcpus.
+            host_memory: Bytes of memory that all its slots together may have.
+            engine: What runs it, as of `Machine`.
+        """
+        return Vm(self, max_vcpus, host_memory, engine)
 
 
 def _make_host(host: Host | AbstractSet[str] | str) -> Host:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from emulator.kvm.context import Context
-from emulator.kvm.interrupts import GuestInterrupt, Interrupts
+from emulator.kvm.context import ALL_ONES, Context
+from emulator.kvm.interrupts import GuestInterrupt
+
+if TYPE_CHECKING:
+    from emulator.kvm.vcpu import Vcpu
 
 
 class Timer(Protocol):
@@ -33,6 +35,14 @@ class Timer(Protocol):
         """Let there be no event."""
         ...
 
+    def time_changed(self) -> None:
+        """The guest's time has been set."""
+        ...
+
+    def arm_by_user(self, time: int) -> None:
+        """Arm it from user space, while no hart is in the guest."""
+        ...
+
 
 class SstcTimer:
     """The hart compares `vstimecmp` by itself, so that nothing is ever armed here."""
@@ -57,29 +67,27 @@ class SstcTimer:
         """Set `vstimecmp`."""
         self._context.put("vstimecmp", time)
 
+    def arm_by_user(self, time: int) -> None:
+        """Lost: KVM writes the CSR of a hart that is not in the guest, and entering the guest writes it again."""
+
     def cancel(self) -> None:
         """There is nothing to cancel."""
+
+    def time_changed(self) -> None:
+        """The hart sees it by itself."""
 
 
 class AlarmTimer:
     """The hypervisor sets an alarm, and raises the guest's timer interrupt when it goes off.
 
     Args:
-        interrupts: Of the vcpu.
-        now: The guest's time.
+        vcpu: Whose.
     """
 
-    def __init__(self, interrupts: Interrupts, now: Callable[[], int]) -> None:
-        self._interrupts = interrupts
-        self._now = now
-        self._compare = (1 << 64) - 1
-        self._armed = False
-
-    @property
-    def armed(self) -> bool:
-        """Whether there is an event that is not yet due."""
-        self.check()
-        return self._armed
+    def __init__(self, vcpu: Vcpu) -> None:
+        self._vcpu = vcpu
+        self._compare = ALL_ONES
+        self.armed = False
 
     def get_compare(self) -> int:
         """The time of the event."""
@@ -91,17 +99,26 @@ class AlarmTimer:
 
     def arm(self, time: int) -> None:
         """Wait for `time`."""
-        self._interrupts.lower_line(GuestInterrupt.TIMER)
+        self._vcpu.interrupts.lower_line(GuestInterrupt.TIMER)
         self._compare = time
-        self._armed = True
-        self.check()
+        self.armed = True
+        self.time_changed()
+
+    def arm_by_user(self, time: int) -> None:
+        """Wait for `time`."""
+        self.arm(time)
 
     def cancel(self) -> None:
         """Wait no longer."""
-        self._armed = False
+        self.armed = False
+        self._vcpu.vm.set_alarm(self._vcpu, None, self.time_changed)
 
-    def check(self) -> None:
-        """Raise the interrupt if the event is due."""
-        if self._armed and self._now() >= self._compare:
-            self._armed = False
-            self._interrupts.raise_line(GuestInterrupt.TIMER)
+    def time_changed(self) -> None:
+        """Raise the interrupt if the event is due, or wait for it."""
+        if not self.armed:
+            return
+        if self._vcpu.vm.time >= self._compare:
+            self.cancel()
+            self._vcpu.interrupts.raise_line(GuestInterrupt.TIMER)
+        else:
+            self._vcpu.vm.set_alarm(self._vcpu, self._compare, self.time_changed)

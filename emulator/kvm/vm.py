@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
+from emulator.hart.fields import Privilege
+from emulator.kvm import migration
 from emulator.kvm.errors import KvmError
+from emulator.kvm.exits import BudgetExit, DebugExit, InterruptedExit, VcpuExit
+from emulator.kvm.gstage import address_bits
+from emulator.kvm.memory import SLOT_ALIGNMENT, Slot, Slots, moved
+from emulator.kvm.traps import Trap, handle
 from emulator.kvm.vcpu import Vcpu
+from emulator.kvm.world import World
+from emulator.stops import BreakpointHit, BudgetSpent, HypervisorExit, Stop, WatchpointHit
 
 if TYPE_CHECKING:
+    from emulator.hart.block import HartBlock
     from emulator.kvm.system import Kvm
+
+ENDLESS: Final = 1 << 62
+MASK64: Final = (1 << 64) - 1
 
 
 class Vm:
@@ -19,14 +33,24 @@ class Vm:
         kvm: The host's KVM.
         vcpus: By number.
         mp_state_reset: Whether the capability MP_STATE_RESET has been enabled.
+        delta: What is added to the host's time to have the guest's.
+        user_space: Called with an exit while the machine runs; returns whether it has handled it, so that the guest
+            goes on at once. Without it, and for what it does not handle, the run comes back.
     """
 
-    def __init__(self, kvm: Kvm, max_vcpus: int) -> None:
+    def __init__(self, kvm: Kvm, max_vcpus: int, memory: int, engine: str) -> None:
         self.kvm = kvm
         self.vcpus: dict[int, Vcpu] = {}
         self.mp_state_reset = False
+        self.delta = 0
+        self.user_space: Callable[[Vcpu, VcpuExit], bool] | None = None
+        self.slots = Slots(1 << address_bits(kvm.host.satp_mode))
         self._max_vcpus = max_vcpus
-        self._delta = 0
+        self._memory = memory
+        self._engine = engine
+        self._world: World | None = None
+        self._busy = False
+        self._exit: tuple[Vcpu, VcpuExit] | None = None
 
     def create_vcpu(self, number: int) -> Vcpu:
         """Make a vcpu.
@@ -35,9 +59,7 @@ class Vm:
             KvmError: EINVAL for a number that is too large, EEXIST for one that is taken.
         """
         if not 0 <= number < self._max_vcpus:
-            raise KvmError(
-                errno.EINVAL, f"vcpu {number}: this virtual machine has room for {self._max_vcpus}, from 0 on"
-            )
+            raise KvmError(errno.EINVAL, f"vcpu {number}: there is room for {self._max_vcpus} vcpus, from 0 on")
         if number in self.vcpus:
             raise KvmError(errno.EEXIST, f"vcpu {number} exists")
         vcpu = self.vcpus[number] = Vcpu(self, number)
@@ -53,18 +75,245 @@ class Vm:
             raise KvmError(errno.EINVAL, f"{self.kvm.profile.name} has no capability MP_STATE_RESET")
         self.mp_state_reset = True
 
+    @property
+    def world(self) -> World:
+        """The machine under the guest; it is built when it is first needed."""
+        if self._world is None:
+            self._world = World(self.kvm.host, self._max_vcpus, self._memory, self._engine)
+            self._world.machine.hypervisor = self
+            for vcpu in self.vcpus.values():
+                vcpu.timer.time_changed()
+        return self._world
+
+    # Memory.
+
+    def set_memory_region(self, number: int, address: int, size: int, *, readonly: bool = False) -> Slot | None:
+        """Make a slot, move it (another address), or delete it (size 0). New memory is zero.
+
+        Args:
+            number: The slot's.
+            address: Guest physical address.
+            size: Bytes.
+            readonly: Let stores leave with `MmioExit`.
+
+        Returns:
+            The slot, None if it was deleted.
+
+        Raises:
+            KvmError: EINVAL for what is not aligned, out of range, or cannot change; EEXIST for an overlap; EFAULT
+                behind the last guest physical address; ENOMEM without host memory; EBUSY while the guest runs.
+        """
+        self._demand_halted("a memory slot")
+        wanted = Slot(number, address, size, 0, readonly)
+        self.slots.check(wanted)
+        old = self.slots.get(number)
+        if old is not None and old.address == address and size:
+            return old
+        if old is None:
+            host = self._allocate(size, address)
+            self.world.clear(host, size)
+            made = Slot(number, address, size, host, readonly)
+        else:
+            self.world.gstage.unmap(old.address, old.end)
+            self.world.machine.engine.flush()
+            made = moved(old, address)
+            if size == 0:
+                self.slots.delete(number)
+                self.world.memory.release(old.host_address, old.size)
+                return None
+        self.slots.put(made)
+        return made
+
+    def _allocate(self, size: int, address: int) -> int:
+        """Host memory for a slot, laid so that large pages can map it, if there is room for that."""
+        memory = self.world.memory
+        try:
+            return memory.allocate(size, SLOT_ALIGNMENT, address)
+        except KvmError:
+            return memory.allocate(size)
+
+    def has_memory(self, address: int) -> bool:
+        """Whether a guest physical address is memory."""
+        return self.slots.find(address) is not None
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        """Read guest physical memory.
+
+        Raises:
+            KvmError: EFAULT if not all of it is memory.
+        """
+        debug = self.world.machine.debug
+        return b"".join(debug.read_memory(0, host, size, physical=True) for host, size in self._pieces(address, length))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write guest physical memory: all of it or nothing.
+
+        Raises:
+            KvmError: EFAULT if not all of it is memory.
+        """
+        done = 0
+        for host, size in list(self._pieces(address, len(data))):
+            self.world.machine.debug.write_memory(0, host, data[done : done + size], physical=True)
+            done += size
+
+    def _pieces(self, address: int, length: int) -> Iterator[tuple[int, int]]:
+        """Host physical addresses and lengths of a range, which may lie across slots."""
+        while length > 0:
+            slot = self.slots.find(address)
+            if slot is None:
+                raise KvmError(errno.EFAULT, f"there is no memory at guest physical address {address:#x}")
+            size = min(length, slot.end - address)
+            yield slot.to_host(address), size
+            address += size
+            length -= size
+
+    def map_page(self, address: int, *, store: bool) -> bool:
+        """Let the hardware find the memory at a guest physical address; False if a device has to answer."""
+        slot = self.slots.find(address)
+        if slot is None or (store and slot.readonly):
+            return False
+        host = slot.to_host(address)
+        self.world.gstage.map(address, host, slot.address, slot.end, writable=not slot.readonly)
+        return True
+
+    def demand_room(self, size: int) -> None:
+        """See whether all slots together may have so much memory.
+
+        Raises:
+            KvmError: ENOMEM if not.
+        """
+        if size > self._memory:
+            raise KvmError(errno.ENOMEM, f"slots of {size} bytes; this virtual machine may have {self._memory}")
+
+    # Saving and restoring.
+
+    def save(self) -> bytes:
+        """The virtual machine as a file's content (`emulator.kvm.statefile`), for `restore` here or elsewhere.
+
+        Raises:
+            KvmError: EBUSY while it runs.
+        """
+        self._demand_halted("saving")
+        return migration.save(self)
+
+    def restore(self, data: bytes) -> None:
+        """Become a saved virtual machine; this one has neither vcpus nor memory yet.
+
+        Raises:
+            StateError: For a damaged or foreign file, and for what this host or kernel does not have: the error names
+                the register. The virtual machine is then as it was.
+        """
+        self._demand_halted("restoring")
+        migration.restore(self, data)
+
+    def like(self) -> Vm:
+        """Another virtual machine of the same kind, empty."""
+        return Vm(self.kvm, self._max_vcpus, self._memory, self._engine)
+
     # Time.
 
     @property
     def time(self) -> int:
         """The guest's `time`: the host's, and a distance that user space chooses. It begins at 0."""
-        return self.host_time + self._delta & (1 << 64) - 1
+        return self.host_time + self.delta & MASK64
 
     @property
     def host_time(self) -> int:
         """The host's `time`, in ticks."""
-        return 0
+        return 0 if self._world is None else self._world.machine.clock.mtime
 
     def set_time(self, value: int) -> None:
         """Let the guest's time be `value` now, for all vcpus."""
-        self._delta = value - self.host_time
+        self.delta = value - self.host_time
+        for vcpu in self.vcpus.values():
+            vcpu.reconfigure()
+            vcpu.timer.time_changed()
+
+    def set_alarm(self, vcpu: Vcpu, time: int | None, fire: Callable[[], None]) -> None:
+        """Call `fire` when the guest's time is `time`; None cancels. One alarm a vcpu."""
+        if self._world is None:
+            return
+        deadline = None if time is None else time - self.delta
+        self._world.machine.clock.alarm(("kvm", vcpu.id), deadline, fire)
+
+    # Running.
+
+    def run(self, budget: int | None = None) -> tuple[Vcpu, VcpuExit]:
+        """Let all vcpus take turns until one of them needs user space.
+
+        Returns:
+            The vcpu and what it needs. For an exit that is nobody's (`BudgetExit`, `InterruptedExit`) the first vcpu.
+
+        Raises:
+            KvmError: EBUSY while something runs already, EINVAL without a vcpu; as of `Vcpu.run` if the run fails.
+        """
+        if not self.vcpus:
+            raise KvmError(errno.EINVAL, "the virtual machine has no vcpu")
+        return self.run_vcpus(list(self.vcpus.values()), budget)
+
+    def run_vcpus(
+        self, vcpus: Sequence[Vcpu], budget: int | None = None, *, immediate_exit: bool = False
+    ) -> tuple[Vcpu, VcpuExit]:
+        """As `run`, for some of the vcpus; time passes for the others."""
+        self._demand_halted("a vcpu")
+        for vcpu in vcpus:
+            vcpu.prepare()
+        if immediate_exit:
+            return vcpus[0], InterruptedExit()
+        machine = self.world.machine
+        with self._running():
+            for vcpu in self.vcpus.values():
+                vcpu.enter()
+            stop = machine.run(ENDLESS if budget is None else budget, only=frozenset(vcpu.id for vcpu in vcpus))
+        return self._judge(stop, vcpus)
+
+    def interrupt(self) -> None:
+        """From any thread: let the run at hand come back with `InterruptedExit`."""
+        self.world.machine.interrupt()
+
+    def stop_vcpus(self) -> None:
+        """Stop every vcpu."""
+        for vcpu in self.vcpus.values():
+            vcpu.power_off()
+
+    def trapped(self, hart: HartBlock) -> Stop | None:
+        """A hart has left its guest (`emulator.machine.Hypervisor`): do what the hypervisor does, and go back."""
+        vcpu = self.vcpus[hart.index]
+        if hart.get("priv") != Privilege.S:
+            raise KvmError(errno.EFAULT, f"the guest left for M-mode with cause {hart.get('mcause')}")
+        trap = Trap(hart.get("scause"), hart.get("stval"), hart.get("htval"))
+        hart.put("pc", hart.get("sepc"))
+        hart.put("priv", hart.get("mstatus") >> 8 & 1)
+        hart.put("virt", 1)
+        leaving = handle(vcpu, trap)
+        if leaving is None or (self.user_space is not None and self.user_space(vcpu, leaving)):
+            vcpu.prepare()
+            vcpu.enter()
+            return None
+        self._exit = vcpu, leaving
+        return HypervisorExit(hart.index)
+
+    def _judge(self, stop: Stop, vcpus: Sequence[Vcpu]) -> tuple[Vcpu, VcpuExit]:
+        match stop:
+            case HypervisorExit():
+                assert self._exit is not None
+                left, self._exit = self._exit, None
+                return left
+            case BudgetSpent():
+                return vcpus[0], BudgetExit()
+            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart):
+                vcpu = self.vcpus[hart]
+                return vcpu, DebugExit(vcpu.context.get("pc"))
+        return vcpus[0], InterruptedExit()
+
+    def _demand_halted(self, what: str) -> None:
+        if self._busy:
+            raise KvmError(errno.EBUSY, f"{what}: the virtual machine is running")
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False

@@ -152,6 +152,7 @@ def _host(lines: tuple[tuple[int, Line], ...], known: Mapping[int, bool]) -> Hos
     host = Host(
         frozenset(isa),
         misaligned_delegation=IDS["sbi_fwft.misaligned_deleg.enable"] in values,
+        pmu=not values or IDS["sbi_ext.pmu"] in values,
         scheduler_statistics=not values or IDS["sbi_ext.sta"] in values,
     )
     facts: dict[str, Any] = {name: values[IDS[row]] for name, row in FACTS.items() if IDS[row] in values}

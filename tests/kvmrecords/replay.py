@@ -10,11 +10,14 @@ from typing import Final
 from emulator.kvm import Kvm
 from emulator.kvm.one_reg import IDS, name_of
 from tests.kvmrecords.answers import ANSWERS, fresh
+from tests.kvmrecords.probes import Probes
 from tests.kvmrecords.record import Line, Record, integer
-from tests.kvmrecords.rules import skip_rule, varies
+from tests.kvmrecords.rules import comparable, skip_rule, varies
 
 VECTOR: Final = 9
 COUNT: Final = "reglist_n"
+QUESTION: Final = ("arg", "idx", "sub", "smnpm")
+"""Fields that belong to the question."""
 
 
 @dataclass
@@ -41,30 +44,36 @@ class Outcome:
 def replay(record: Record) -> Outcome:
     """Ask the emulated KVM everything that a record holds."""
     kvm = Kvm(record.host, record.profile)
+    probes = Probes(kvm, record)
     outcome = Outcome()
-    for number, line in record.lines:
-        rule = skip_rule(line)
+    for index, (number, line) in enumerate(record.lines):
+        probes.follow(index)
+        rule = skip_rule(line) or probes.skip_rule(line)
         if rule is not None:
             outcome.skipped[rule] += 1
             continue
         outcome.replayed += 1
-        outcome.disagreements += (f"{record.name}:{number}: {text}" for text in _compare(kvm, record, line))
+        texts = _compare_count(kvm, record, line) if COUNT in line else _compare(kvm, probes, line)
+        outcome.disagreements += (f"{record.name}:{number}: {text}" for text in texts)
     outcome.disagreements += _compare_order(kvm, record)
     return outcome
 
 
-def _compare(kvm: Kvm, record: Record, line: Line) -> Iterator[str]:
+def _compare(kvm: Kvm, probes: Probes, line: Line) -> Iterator[str]:
     kind = next(iter(line))
-    if kind == COUNT:
-        yield from _compare_count(kvm, record, integer(line[kind]))
-        return
-    if kind not in ANSWERS:
+    try:
+        answer = probes.answer(line) if kind in probes.kinds else ANSWERS[kind](kvm, line)
+    except KeyError:
         yield f"nothing is known about lines of the kind '{kind}'"
         return
-    answer = {kind: line[kind]} | ANSWERS[kind](kvm, line)
+    except ValueError as error:
+        yield f"{_question(line)}: {error}"
+        return
     for name, recorded in line.items():
-        ours = answer.get(name, recorded if name in ("idx", "sub", "smnpm") else "no answer")
-        if ours != recorded and not varies(line, name):
+        if name in (kind, *QUESTION) and name not in answer:
+            continue
+        ours = answer.get(name, "missing")
+        if comparable(line, name, ours) != comparable(line, name, recorded) and not varies(line, name):
             yield f"{_question(line)}: {name} is {ours} here and {recorded} in the record"
 
 
@@ -80,9 +89,9 @@ def _vector_registers(record: Record) -> int:
     return sum("list" in line and integer(line["list"]) >> 24 & 0xFF == VECTOR for _, line in record.lines)
 
 
-def _compare_count(kvm: Kvm, record: Record, recorded: int) -> Iterator[str]:
+def _compare_count(kvm: Kvm, record: Record, line: Line) -> Iterator[str]:
     """The rule for V takes the vector registers out of the count."""
-    ours, theirs = len(fresh(kvm).reg_list()), recorded - _vector_registers(record)
+    ours, theirs = len(fresh(kvm).reg_list()), integer(line[COUNT]) - _vector_registers(record)
     if ours != theirs:
         yield f"{COUNT}: {ours} registers here and {theirs} in the record"
 

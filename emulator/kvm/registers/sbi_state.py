@@ -112,6 +112,7 @@ def _set_value(vcpu: Vcpu, state: FeatureState, value: int) -> None:
     """As the guest's call, but neither a lock nor `enable` stands in the way. It takes effect at the next entry."""
     try:
         state.feature.set(vcpu, value)
+        vcpu.reconfigure()
     except SbiRefusal as refusal:
         name = state.feature.name
         raise KvmError(refusal.errno, f"sbi_fwft.{name}.value cannot become {value}") from refusal

@@ -50,7 +50,7 @@ def _set_state(vcpu: Vcpu, value: int) -> None:
     The kernel takes the state itself, 1, for the time of the event, so that it is due at once.
     """
     if value == 1:
-        vcpu.timer.arm(1)
+        vcpu.timer.arm_by_user(1)
     elif vcpu.timer.armed:
         vcpu.timer.cancel()
     else:

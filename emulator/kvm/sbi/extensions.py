@@ -28,6 +28,10 @@ def _always(host: Host) -> bool:
     return True
 
 
+def _with_pmu(host: Host) -> bool:
+    return host.pmu
+
+
 def _with_statistics(host: Host) -> bool:
     return host.scheduler_statistics
 
@@ -54,7 +58,7 @@ SBI_EXTENSIONS: Final = (
     SbiExtension("rfence"),
     SbiExtension("srst"),
     SbiExtension("hsm"),
-    SbiExtension("pmu"),
+    SbiExtension("pmu", available=_with_pmu),
     SbiExtension("experimental"),
     SbiExtension("vendor"),
     SbiExtension("dbcn", default=False),

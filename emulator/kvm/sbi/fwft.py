@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from emulator.kvm.sbi.call import Answer, Outcome, SbiCall
 from emulator.kvm.sbi.errors import SbiError, SbiRefusal
 
 if TYPE_CHECKING:
@@ -191,3 +192,18 @@ class Fwft:
                     return state
                 raise SbiRefusal(SbiError.NOT_SUPPORTED)
         raise SbiRefusal(SbiError.NOT_SUPPORTED if number in STANDARD else SbiError.DENIED)
+
+
+def handle(vcpu: Vcpu, call: SbiCall) -> Outcome:
+    """Answer a call of the guest's.
+
+    Raises:
+        SbiRefusal: For an unknown function, or what `Fwft.get` and `Fwft.set` refuse.
+    """
+    match call.function:
+        case 0:
+            vcpu.fwft.set(call.args[0], call.args[1], call.args[2])
+            return Answer()
+        case 1:
+            return Answer(value=vcpu.fwft.get(call.args[0]))
+    raise SbiRefusal(SbiError.NOT_SUPPORTED)

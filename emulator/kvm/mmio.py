@@ -1,0 +1,62 @@
+"""The loads and stores that KVM can carry out for user space: what they move, read off the instruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from emulator.isa.table import decode
+
+LOADS: Final = {
+    "lb": (1, True),
+    "lbu": (1, False),
+    "lh": (2, True),
+    "lhu": (2, False),
+    "lw": (4, True),
+    "lwu": (4, False),
+    "ld": (8, True),
+}
+"""Bytes, and whether the register gets the sign, by mnemonic."""
+STORES: Final = {"sb": 1, "sh": 2, "sw": 4, "sd": 8}
+COMPRESSED: Final = frozenset("c.lw c.ld c.lwsp c.ldsp c.sw c.sd c.swsp c.sdsp".split())
+"""The compressed ones that KVM knows; those of Zcb are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryAccess:
+    """A load or store.
+
+    Attributes:
+        is_write: Whether it stores.
+        length: Bytes.
+        register: Number of the register that is loaded or stored.
+        signed: Whether a loaded value is extended by its sign.
+        size: Bytes of the instruction.
+    """
+
+    is_write: bool
+    length: int
+    register: int
+    signed: bool
+    size: int
+
+    def extend(self, data: bytes) -> int:
+        """What a load puts into its register."""
+        return int.from_bytes(data[: self.length], "little", signed=self.signed) & (1 << 64) - 1
+
+
+def decode_access(word: int) -> MemoryAccess | None:
+    """Read a load or store off its encoding; None for what KVM does not carry out."""
+    instruction = decode(word)
+    if instruction is None:
+        return None
+    row = instruction.row
+    if row.length == 2 and row.name not in COMPRESSED:
+        return None
+    name = row.target.name
+    if name in LOADS:
+        length, signed = LOADS[name]
+        return MemoryAccess(False, length, instruction.rd, signed, row.length)
+    if name in STORES:
+        return MemoryAccess(True, STORES[name], instruction.rs2, False, row.length)
+    return None
