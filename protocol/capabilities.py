@@ -47,6 +47,8 @@ class Capability(Enum):
     """`qCRC`."""
     SERVER_VERSION = auto()
     """`qGDBServerVersion`."""
+    HOST_FACTS = auto()
+    """LLDB's `qHostInfo`, `qProcessInfo` and `qWatchpointSupportInfo`."""
     QEMU_STEP_MASK = auto()
     """QEMU's `qqemu.sstepbits`, `qqemu.sstep`, `Qqemu.sstep=`."""
     QEMU_PHYSICAL_MEMORY = auto()

@@ -94,6 +94,8 @@ class Register:
         number: The number that `p` and stop replies use.
         type: A predefined type of GDB's (`int`, `code_ptr`, `data_ptr`, `ieee_double`, ...) or one of the feature's.
         group: A register group (`general`, `float`, `csr`, ...); None for GDB's choice.
+        generic: What LLDB is to use it for (`pc`, `sp`, `fp`, `ra`, `arg1` to `arg8`); GDB passes over it.
+        dwarf: Its number in debug information, for LLDB; GDB knows the architecture's own.
         save_restore: Whether GDB saves and restores it around calls it makes in the target.
     """
 
@@ -102,6 +104,8 @@ class Register:
     number: int
     type: str = "int"
     group: str | None = None
+    generic: str | None = None
+    dwarf: int | None = None
     save_restore: bool = True
 
 
@@ -220,6 +224,8 @@ def _register(register: Register) -> str:
         regnum=str(register.number),
         type=register.type,
         group=register.group,
+        generic=register.generic,
+        dwarf_regnum=None if register.dwarf is None else str(register.dwarf),
     )
     saved = "" if register.save_restore else ' save-restore="no"'
     return f"<reg{attributes}{saved}/>"

@@ -20,6 +20,7 @@ class Peer:
         software_breaks: `swbreak` may be in stop replies.
         hardware_breaks: `hwbreak` may be in stop replies.
         error_text: Any packet may be answered with `E.text`.
+        error_strings: An error may be `Enn;hex`, with its text in hex digits: LLDB's form.
         resume_list: The peer asks `vCont?` and uses `vCont`.
     """
 
@@ -29,6 +30,7 @@ class Peer:
     hardware_breaks: bool = False
     error_text: bool = False
     resume_list: bool = False
+    error_strings: bool = False
 
 
 _EXTENSIONS: Final[tuple[tuple[str, Capability | None], ...]] = (

@@ -91,9 +91,10 @@ _ACTION = Struct(
 
 NOTHING = Struct(Terminated)
 FEATURES = Struct(Optional(Const(b":")), "features" / FeatureList(), Terminated)
-PROCESS = Struct("process" / HexNumber(32), Terminated)
-PROCESS_AFTER_SEMICOLON = Struct("process" / Optional(_after(b";", HexNumber(32))), Terminated)
-PROCESS_AFTER_COLON = Struct("process" / Optional(_after(b":", HexNumber(32))), Terminated)
+# LLDB writes a process id with 16 digits.
+PROCESS = Struct("process" / HexNumber(), Terminated)
+PROCESS_AFTER_SEMICOLON = Struct("process" / Optional(_after(b";", HexNumber())), Terminated)
+PROCESS_AFTER_COLON = Struct("process" / Optional(_after(b":", HexNumber())), Terminated)
 RESTART = Struct(Optional(HexNumber(8)), Terminated)
 RUN = Struct(
     "program" / _after(b";", HexData()), "arguments" / Arguments(GreedyRange(_after(b";", HexData()))), Terminated

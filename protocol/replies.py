@@ -64,7 +64,7 @@ class Error(Reply):
 
 @dataclass(frozen=True, slots=True)
 class ErrorText(Reply):
-    """`E.text` to a peer that understands it, `Enn` to the others.
+    """`E.text` or `Enn;hex` to a peer that understands it, `Enn` to the others.
 
     Attributes:
         message: What went wrong, for a person; characters that cannot be sent are replaced.
@@ -75,7 +75,10 @@ class ErrorText(Reply):
     errno: int = EINVAL
 
     def payload(self, peer: Peer) -> bytes:
-        return b"E." + sanitise(self.message) if peer.error_text else _error(self.errno)
+        if peer.error_text:
+            return b"E." + sanitise(self.message)
+        number = _error(self.errno)
+        return number + b";" + hexlify(self.message.encode("utf-8")) if peer.error_strings else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,21 @@ class Text(Reply):
 
     def payload(self, peer: Peer) -> bytes:
         return sanitise(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts(Reply):
+    """`key:value;...`: LLDB's form of a record.
+
+    Attributes:
+        facts: Key and value, each as it is written; texts that LLDB takes as hex digits are given as bytes.
+    """
+
+    facts: tuple[tuple[str, str | bytes], ...]
+
+    def payload(self, peer: Peer) -> bytes:
+        pairs = ((key, value if isinstance(value, str) else value.hex()) for key, value in self.facts)
+        return "".join(f"{key}:{value};" for key, value in pairs).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,30 @@ class StartNoAckMode(Request):
     __slots__ = ()
 
 
+class EnableErrorStrings(Request):
+    """`QEnableErrorStrings` (LLDB's): errors may carry text as `Enn;hex`. Answered inside the session."""
+
+    __slots__ = ()
+
+
+class DescribeHost(Request):
+    """`qHostInfo` (LLDB's): what kind of machine this is. Answer: `Facts`."""
+
+    __slots__ = ()
+
+
+class DescribeProcess(Request):
+    """`qProcessInfo` (LLDB's): what kind of program runs on it. Answer: `Facts`."""
+
+    __slots__ = ()
+
+
+class CountWatchpoints(Request):
+    """`qWatchpointSupportInfo:` (LLDB's): how many watchpoints there can be. Answer: `Facts`."""
+
+    __slots__ = ()
+
+
 class ListResumeActions(Request):
     """`vCont?`. Answered inside the session."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
@@ -14,7 +14,7 @@ from protocol.features import Peer, announcement, read_offer, resume_actions
 from protocol.framing import ACK, NAK, Framer, Mark, frame
 from protocol.packets import Answer, PacketTable
 from protocol.replies import ErrorText, Ok, Reply, Text
-from protocol.requests import ListResumeActions, Negotiate, Request, StartNoAckMode
+from protocol.requests import EnableErrorStrings, ListResumeActions, Negotiate, Request, StartNoAckMode
 
 DEFAULT_PACKET_SIZE: Final = 0x20000
 
@@ -343,6 +343,9 @@ class Session:
                 self._peer = read_offer(features, self._capabilities)
                 return Text(announcement(self._capabilities, self._table.offers, self._packet_size))
             case StartNoAckMode():
+                return Ok()
+            case EnableErrorStrings():
+                self._peer = replace(self._peer, error_strings=True)
                 return Ok()
             case ListResumeActions():
                 return Text(resume_actions(self._capabilities))

@@ -12,6 +12,7 @@ from rvgdb.client import Answer, Client
 from rvgdb.handlers import (
     breakpoints,
     documents,
+    host,
     lifecycle,
     memory,
     monitoring,
@@ -32,6 +33,7 @@ _MODULES: Final = (
     threads,
     documents,
     monitoring,
+    host,
     qemu,
     lifecycle,
 )
@@ -57,6 +59,7 @@ CAPABILITIES: Final = frozenset(
         Capability.SEARCH,
         Capability.CHECKSUM,
         Capability.SERVER_VERSION,
+        Capability.HOST_FACTS,
         Capability.QEMU_STEP_MASK,
         Capability.QEMU_PHYSICAL_MEMORY,
     }

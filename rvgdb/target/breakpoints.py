@@ -16,8 +16,9 @@ WATCHES: Final = {
 }
 """The protocol's kinds of watchpoint and the machine's."""
 
-INSTRUCTION_LENGTHS: Final = (2, 4)
-"""The `kind` of a breakpoint on RISC-V: the length of the ebreak that another stub would write there."""
+INSTRUCTION_LENGTHS: Final = (0, 2, 4)
+"""The `kind` of a breakpoint on RISC-V: the length of the ebreak that another stub would write there, which an LLDB
+without an ABI of RISC-V (before 16) gives as 0. Nothing is written here."""
 
 
 class BreakpointTable:

@@ -52,6 +52,12 @@ EXPEDITED: Final = (1, 2, 8, PC, PRIV)
 
 POINTERS: Final = {1: "code_ptr", 2: "data_ptr", 3: "data_ptr", 4: "data_ptr", 8: "data_ptr", PC: "code_ptr"}
 
+GENERIC: Final = {1: "ra", 2: "sp", 8: "fp", PC: "pc"} | {10 + index: f"arg{index + 1}" for index in range(8)}
+"""What LLDB calls a register by its use. An LLDB without an ABI of RISC-V (before 16) finds no frame without it."""
+
+FIRST_DWARF_FLOAT: Final = 32
+"""f0 in debug information (RISC-V ELF psABI, "DWARF Register Numbers"); x0 is 0."""
+
 
 class RegisterFile:
     """Implements `rvgdb.target.api.Registers` over the machine's debug view."""
@@ -172,7 +178,10 @@ def _float_features(bits: int) -> tuple[Feature, ...]:
         return ()
     kind = "riscv_double" if bits == DOUBLE_BITS else "ieee_single"
     union = UnionType("riscv_double", (("float", "ieee_single"), ("double", "ieee_double")))
-    registers = tuple(Register(name, bits, FIRST_FLOAT + index, kind) for index, name in enumerate(FLOAT_NAMES))
+    registers = tuple(
+        Register(name, bits, FIRST_FLOAT + index, kind, dwarf=FIRST_DWARF_FLOAT + index)
+        for index, name in enumerate(FLOAT_NAMES)
+    )
     return (Feature("org.gnu.gdb.riscv.fpu", registers, (union,) if bits == DOUBLE_BITS else ()),)
 
 
@@ -183,8 +192,11 @@ def target_features(csrs: Sequence[CsrInfo], *, float_bits: int = 0) -> tuple[Fe
         csrs: The CSRs to list, in any order.
         float_bits: Width of the f registers; 0 where there are none.
     """
-    general = [Register(name, BITS, number, POINTERS.get(number, "int")) for number, name in enumerate(ABI_NAMES)]
-    general.append(Register("pc", BITS, PC, POINTERS[PC]))
+    general = [
+        Register(name, BITS, number, POINTERS.get(number, "int"), generic=GENERIC.get(number), dwarf=number)
+        for number, name in enumerate(ABI_NAMES)
+    ]
+    general.append(Register("pc", BITS, PC, POINTERS[PC], generic=GENERIC[PC]))
     listed = csr_registers(csrs)
     return (
         Feature("org.gnu.gdb.riscv.cpu", tuple(general)),

@@ -46,7 +46,7 @@ MALFORMED: Final = (
     (b"T99", b"E"),
     (b"Qqemu.sstep=", b"E"),
     (b"Qqemu.sstep=zz", b"E"),
-    (b"Z0,80000000,0", b"E"),
+    (b"Z0,80000000,1", b"E"),
     (b"Z1,80000000,3", b"E"),
     (b"Z2,80000000,0", b"E"),
     (b"Z9,80000000,4", b""),

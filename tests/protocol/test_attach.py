@@ -11,6 +11,7 @@ from protocol.replies import (
     CurrentThread,
     Data,
     Empty,
+    Facts,
     Ok,
     Reply,
     StopReply,
@@ -20,6 +21,8 @@ from protocol.replies import (
     XferChunk,
 )
 from protocol.requests import (
+    DescribeHost,
+    DescribeProcess,
     GetCurrentThread,
     IsAttached,
     ListMoreThreads,
@@ -48,6 +51,8 @@ REPLIES: dict[type[Request], Reply] = {
     ReadRegister: Data(bytes(8)),
     ReadMemory: Data(bytes(4)),
     ServerVersion: Text("name:rvgdb;"),
+    DescribeHost: Facts((("triple", b"\0"),)),
+    DescribeProcess: Facts((("pid", "1"),)),
 }
 
 OFFER = (
@@ -84,11 +89,11 @@ LLDB = [
     (b"qSupported:xmlRegisters=i386,arm,mips,arc;multiprocess+;fork-events+;vfork-events+", b"PacketSize=20000;"),
     (b"QThreadSuffixSupported", b""),
     (b"QListThreadsInStopReply", b""),
-    (b"qHostInfo", b""),
+    (b"qHostInfo", b"triple:00;"),
     (b"vCont?", b"vCont;c;C;s;S;t;r"),
     (b"qVAttachOrWaitSupported", b""),
-    (b"QEnableErrorStrings", b""),
-    (b"qProcessInfo", b""),
+    (b"QEnableErrorStrings", b"OK"),
+    (b"qProcessInfo", b"pid:1;"),
     (b"qC", b"QCp1.1"),
     (b"qfThreadInfo", b"mp1.1"),
     (b"qsThreadInfo", b"l"),

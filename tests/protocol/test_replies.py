@@ -22,6 +22,7 @@ from protocol.replies import (
     Error,
     ErrorText,
     Exited,
+    Facts,
     HardwareBreak,
     HistoryEnd,
     Killed,
@@ -57,6 +58,7 @@ CASES: list[tuple[Reply, bytes, bytes]] = [
     (BinaryData(b""), b"b", b"b"),
     (Text("ENABLE=1,NOIRQ=2"), b"ENABLE=1,NOIRQ=2", b"ENABLE=1,NOIRQ=2"),
     (ConsoleOutput(b"hi\n"), b"O68690a", b"O68690a"),
+    (Facts((("num", "4"), ("triple", b"rv"))), b"num:4;triple:7276;", b"num:4;triple:7276;"),
     (CurrentThread(T1), b"QC1", b"QCp1.1"),
     (CurrentThread(T1F), b"QC1f", b"QCp2.1f"),
     (ThreadList((T1, T1F)), b"m1,1f", b"mp1.1,p2.1f"),
@@ -90,6 +92,11 @@ def test_payloads(reply: Reply, plain: bytes, full: bytes) -> None:
     assert reply.payload(PLAIN) == plain
     assert reply.payload(FULL) == full
     assert frame(plain).startswith(b"$")
+
+
+def test_errors_for_lldb() -> None:
+    """LLDB's form of an error's text is hex digits behind the number (lldbgdbremote.md, "QEnableErrorStrings")."""
+    assert ErrorText("no", 14).payload(Peer(error_strings=True)) == b"E14;6e6f"
 
 
 def test_every_reply_has_a_case() -> None:

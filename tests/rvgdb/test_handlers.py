@@ -189,7 +189,7 @@ async def test_a_watchpoint_stops(stub: Stub, gdb: RspClient, digit: int, kind: 
     assert stub.machine.debug.watchpoints == set()
 
 
-@pytest.mark.parametrize("body", [b"Z0,80000000,0", b"Z1,80000000,3", b"Z2,80000000,0", b"Z2,ffffffffffffffff,2"])
+@pytest.mark.parametrize("body", [b"Z0,80000000,1", b"Z1,80000000,3", b"Z2,80000000,0", b"Z2,ffffffffffffffff,2"])
 async def test_a_breakpoint_that_makes_no_sense_is_refused(stub: Stub, gdb: RspClient, body: bytes) -> None:
     """Lengths that no instruction or access has."""
     assert (await gdb.ask(body)).startswith(b"E.")
@@ -438,6 +438,7 @@ async def test_monitor_output_is_console_text(gdb: RspClient) -> None:
 
 def test_every_request_has_a_handler() -> None:
     """The protocol has no request without an entry, but those that the session or part 2's features answer."""
-    elsewhere = {"Negotiate", "StartNoAckMode", "ListResumeActions", "ReverseContinue", "ReverseStep", "Request"}
+    by_the_session = {"Negotiate", "StartNoAckMode", "ListResumeActions", "EnableErrorStrings"}
+    elsewhere = {*by_the_session, "ReverseContinue", "ReverseStep", "Request"}
     found = {value for value in vars(requests).values() if isinstance(value, type) and issubclass(value, Request)}
     assert {kind.__name__ for kind in found} - {kind.__name__ for kind in TABLE} == elsewhere
