@@ -227,14 +227,11 @@ def _entries(call: Call) -> list[Entry]:
     entries: list[Entry] = []
     level = root_mode - 8 + 3
     for step in call.steps:
-        if isinstance(step, Call) and step.name in ("guest_table", "check_table"):
+        if isinstance(step, Call) and step.name == "find_table":
             level -= 1
             entry = Entry(level, step.args[0])
-            if step.name == "guest_table":
-                entry.nested = next((_walk(inner) for inner in step.calls("walk")), None)
-                entry.place = step.result
-            else:
-                entry.place = entry.address
+            entry.nested = next((_walk(inner) for inner in step.calls("walk")), None)
+            entry.place = step.result
             entries.append(entry)
     for entry, read in zip(entries, call.reads(), strict=False):
         entry.place, entry.pte = read.physical, read.value

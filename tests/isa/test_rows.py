@@ -81,7 +81,7 @@ def test_rows_belong_to_extensions() -> None:
         "zkr",
         "sdtrig",
         "smepmp",
-        "smepmp|zkr",
+        "smepmp|zkr|smmpm",
         *(WITHOUT + feature.name for feature in FEATURES),
     }
 
