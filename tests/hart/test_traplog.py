@@ -12,7 +12,7 @@ HANDLER = RAM_BASE + 0x1000
 U, S, M = Privilege.U, Privilege.S, Privilege.M
 
 LW_T0 = 0x0000_2283
-"""`lw t0, 16(x0)` transformed: funct3, rd and opcode stay (volume II, "Transformed Instruction or Pseudoinstruction")."""
+"""`lw t0, 16(x0)` as htinst has it: funct3, rd and opcode stay (manual volume II, "Transformed Instruction")."""
 
 
 def prepare(rig: Rig, text: str, priv: Privilege) -> None:
