@@ -231,7 +231,7 @@ def _entries(call: Call) -> list[Entry]:
             level -= 1
             entry = Entry(level, step.args[0])
             entry.nested = next((_walk(inner) for inner in step.calls("walk")), None)
-            entry.place = step.result
+            entry.place = entry.address if entry.nested is None else entry.nested.result
             entries.append(entry)
     for entry, read in zip(entries, call.reads(), strict=False):
         entry.place, entry.pte = read.physical, read.value

@@ -89,11 +89,11 @@ EXTENSIONS: Final = (
     Extension("zacas", default=True, yields=True, needs=("zaamo",), about="atomic compare-and-swap"),
     Extension("zalrsc", needs=("i",), about="load-reserved and store-conditional"),
     Extension("zawrs", default=True, needs=("zalrsc",), about="wait on a reservation (which ends at once)"),
-    Extension("zfa", default=True, needs=("f",), about="additional floating-point instructions"),
+    Extension("zfa", default=True, yields=True, needs=("f",), about="additional floating-point instructions"),
     Extension(
         "zfh", default=True, yields=True, needs=("f",), brings=("zfhmin",), about="half-precision floating point"
     ),
-    Extension("zfhmin", needs=("f",), about="half-precision transfers and conversions"),
+    Extension("zfhmin", yields=True, needs=("f",), about="half-precision transfers and conversions"),
     Extension("zca", needs=("i",), about="compressed integer instructions"),
     Extension(
         "zcb", default=True, yields=True, needs=("zca",), about="more compressed instructions, also of M, Zba and Zbb"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import Cause
-from emulator.isa.table import decode, instruction_length
+from emulator.isa.table import BY_NAME, decode, instruction_length
 from emulator.kvm.completions import CsrCompletion, MmioCompletion, SbiCompletion
 from emulator.kvm.errors import KvmError
 from emulator.kvm.exits import CsrExit, DebugExit, MmioExit, SbiExit, VcpuExit
@@ -146,20 +146,24 @@ def _mmio(vcpu: Vcpu, address: int) -> VcpuExit:
 # Instructions.
 
 
+WAIT: Final = BY_NAME["wfi"]
+STALL: Final = BY_NAME["wrs.nto"]
+
+
 def _emulate(vcpu: Vcpu, word: int) -> VcpuExit | None:
     """A virtual-instruction exception: WFI, WRS.NTO and some CSRs; everything else is illegal for the guest."""
     word = word or vcpu.fetch()
     instruction = decode(word) if instruction_length(word) == 4 and word & 0x7F == SYSTEM else None
-    name = instruction.row.name if instruction is not None else ""
-    if name == "wfi":
+    row = instruction.row if instruction is not None else None
+    if row is WAIT:
         vcpu.skip(4)
         vcpu.wait()
         return None
-    if name == "wrs.nto":
+    if row is STALL:
         vcpu.skip(4)
         return None
-    if instruction is not None and name.startswith("csrr"):
-        return _emulate_csr(vcpu, word, name)
+    if row is not None and row.name.startswith("csrr"):
+        return _emulate_csr(vcpu, word, row.name)
     vcpu.inject(Cause.ILLEGAL, word)
     return None
 

@@ -9,7 +9,7 @@ from rvgdb.sessions.inspecting import GENERAL
 from tests.gdb.conftest import QEMU, RVGDB, Emulator, Session, attached
 from tests.helpers.guests import DEMO, SMODE, Guest
 
-ALIKE = Emulator(QEMU.name, partial(open_qemu, "-cpu", "rv64,h=off"), QEMU.settings)
+ALIKE = Emulator(QEMU.name, partial(open_qemu, "-cpu", "rv64,h=on"), QEMU.settings)
 """QEMU with the extensions that rvgdb has."""
 
 CSRS = (
@@ -26,6 +26,9 @@ CSRS = (
     "sstatus",
     "priv",
 )
+
+SUPERVISOR_INTERRUPTS = 0x222
+"""The bits of mideleg that are compared: those of VS-mode are read-only ones, which QEMU 7.2 shows after the first write."""
 
 Record = list[tuple[str | None, dict[str, int]]]
 
@@ -47,7 +50,9 @@ async def record(emulator: Emulator, guest: Guest, script: list[str], *, steps: 
 
 async def look(session: Session) -> dict[str, int]:
     """The general registers and those CSRs that do not depend on time."""
-    return dict(await session.gdb.registers(*GENERAL, *CSRS))
+    seen = dict(await session.gdb.registers(*GENERAL, *CSRS))
+    seen["mideleg"] &= SUPERVISOR_INTERRUPTS
+    return seen
 
 
 async def test_reset_vector() -> None:
@@ -82,7 +87,7 @@ async def test_firmware_hands_over() -> None:
 
 
 async def test_firmware_finds_the_same_machine() -> None:
-    """OpenSBI prints about the machine what it prints on QEMU, but for what rvgdb has not: Sstc, event counters."""
+    """OpenSBI prints about the machine what it prints on QEMU, but for the list of extensions and event counters."""
     here, there = [
         [line for line in (await console(emulator)).splitlines() if "ISA Extensions" not in line and "MHPM" not in line]
         for emulator in (RVGDB, ALIKE)

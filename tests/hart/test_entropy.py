@@ -76,7 +76,7 @@ def test_who_may_ask(rig: Rig, priv: int, security: int) -> None:
         ("rv64", True, USEED | SSEED),
         ("rv64,zkr=off", False, None),
         ("rv64,zkr=off,smepmp=on", False, 7),
-        ("max", True, 0x307),
+        ("max", True, 3 << 32 | 0x307),
     ],
 )
 def test_mseccfg_has_the_fields_of_what_is_there(engine: str, cpu: str, seed: bool, security: int | None) -> None:
