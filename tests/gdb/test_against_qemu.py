@@ -28,7 +28,7 @@ CSRS = (
 )
 
 SUPERVISOR_INTERRUPTS = 0x222
-"""The bits of mideleg that are compared: those of VS-mode are read-only ones, which QEMU 7.2 shows after the first write."""
+"""The bits of mideleg that are compared: those of VS-mode are read-only ones, which QEMU 7.2 shows only once written."""
 
 Record = list[tuple[str | None, dict[str, int]]]
 
@@ -99,5 +99,6 @@ async def console(emulator: Emulator) -> str:
     """What a run of OpenSBI and its payload prints."""
     async with attached(emulator, SMODE) as session:
         await session.gdb.detach()
+        await session.machine.expect_output(SMODE.last_words)
         await session.machine.wait()
         return session.machine.output.decode()
