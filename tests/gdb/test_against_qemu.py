@@ -28,7 +28,7 @@ CSRS = (
 )
 
 SUPERVISOR_INTERRUPTS = 0x222
-"""The bits of mideleg that are compared: those of VS-mode are read-only ones, which QEMU 7.2 shows only once written."""
+"""The bits of mideleg that are compared: those of VS-mode are read-only ones, shown by QEMU 7.2 only once written."""
 
 Record = list[tuple[str | None, dict[str, int]]]
 
