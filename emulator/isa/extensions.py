@@ -106,7 +106,7 @@ EXTENSIONS: Final = (
     Extension("zbc", default=True, needs=("i",), about="carry-less multiplication"),
     Extension("zbkb", default=True, yields=True, needs=("i",), about="bit manipulation for cryptography"),
     Extension("zbs", default=True, needs=("i",), about="single bits"),
-    Extension("zkr", default=True, yields=True, needs=("zicsr",), about="the entropy source, CSR seed"),
+    Extension("zkr", needs=("zicsr",), about="the entropy source, CSR seed; firmware lets S-mode have it by mseccfg"),
     Extension("zkt", default=True, acts=False, about="data-independent time: every instruction takes one step"),
     Extension("sdtrig", default=True, needs=("zicsr",), about="triggers for the guest's own use; QEMU's debug"),
     Extension(

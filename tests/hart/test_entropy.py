@@ -16,6 +16,12 @@ USEED, SSEED = 1 << 8, 1 << 9
 U, S, M = 0, 1, 3
 
 
+@pytest.fixture
+def rig(engine: str) -> Rig:
+    """A hart with an entropy source."""
+    return Rig(engine, parse_cpu("rv64,zkr=on"))
+
+
 def access(rig: Rig, text: str, *, priv: int = M, security: int = 0) -> bool:
     """Execute one instruction in a mode; whether it was legal."""
     rig.open_memory()
@@ -73,9 +79,9 @@ def test_who_may_ask(rig: Rig, priv: int, security: int) -> None:
 @pytest.mark.parametrize(
     ("cpu", "seed", "security"),
     [
-        ("rv64", True, USEED | SSEED),
-        ("rv64,zkr=off", False, None),
-        ("rv64,zkr=off,smepmp=on", False, 7),
+        ("rv64,zkr=on", True, USEED | SSEED),
+        ("rv64", False, None),
+        ("rv64,smepmp=on", False, 7),
         ("max", True, 3 << 32 | 0x307),
     ],
 )
