@@ -248,7 +248,7 @@ class Machine:
             return self.hypervisor.trapped(hart)
         match hart.get("stop"):
             case StopCode.BREAKPOINT:
-                return BreakpointHit(hart.index, hart.get("pc"))
+                return BreakpointHit(hart.index, hart.get("pc"), self.debug.failure(hart.index))
             case StopCode.WATCHPOINT:
                 watch = self.debug.watchpoint(hart.get("stop_detail", 0))
                 access, size = hart.get("stop_detail", 1), hart.get("stop_detail", 2)
@@ -335,6 +335,14 @@ class Machine:
         """A hart executes an instruction for the first time, and an observer wants to know."""
         if self._observer is not None:
             self._observer.code_decoded(hart, address)
+
+    def judge_csr(self, hart: int, number: int) -> int:
+        """A breakpoint's condition reads a CSR; it was checked that there is one."""
+        return self.debug.read_csr(hart, number)
+
+    def judge_print(self, hart: int, index: int, depth: int) -> None:
+        """A breakpoint's command prints."""
+        self.debug.judge_print(hart, index, depth)
 
     # What the board asks of the machine.
 

@@ -32,10 +32,12 @@ class BreakpointHit:
     Attributes:
         hart: Index of the hart.
         address: Virtual address of the instruction, the hart's pc.
+        failure: Why the breakpoint's condition could not be evaluated; empty where it could, or there was none.
     """
 
     hart: int
     address: int
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

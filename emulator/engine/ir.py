@@ -346,6 +346,14 @@ class Emitter:
             self.give_up_if_pending()
         return value
 
+    def attempt(self, target: Routine, *args: Value) -> tuple[Bool, Value]:
+        """Call a routine and clear what it left pending."""
+        self._wanted(target)
+        value = self.call_plain(target.name, *(f"i64 {text(arg)}" for arg in args), result="i64")
+        failed = self.ne(self.get("pending"), Pending.NONE)
+        self.put("pending", Pending.NONE)
+        return failed, value
+
     def give_up_if_pending(self) -> None:
         """Leave the function if what was just called could not finish."""
         for _ in self.when(self.ne(self.get("pending"), Pending.NONE), UNLIKELY):
@@ -396,6 +404,18 @@ class Emitter:
         """Call back if traps are watched."""
         for _ in self.observed(Observed.TRAPS):
             self.call_back("on_trap", self.get("self_index"), pc, cause, tval)
+
+    def judge_word(self, index: Value) -> Value:
+        """Load it."""
+        return self.load_raw("i64", self.at(self.shared_pointer("judgements"), self.shl(index, 3)))
+
+    def judge_csr(self, number: Value) -> Value:
+        """Ask Python."""
+        return self.call_back("on_judge_csr", self.get("self_index"), number, result="i64")
+
+    def judge_print(self, index: Value, depth: Value) -> None:
+        """Tell Python."""
+        self.call_back("on_judge_print", self.get("self_index"), index, depth)
 
     def collect_flags(self) -> None:
         """Move what the host's arithmetic raised to `fflags`."""

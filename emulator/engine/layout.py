@@ -33,6 +33,9 @@ IMM: Final = 12
 WATCH: Final = 32
 """Bytes of a watchpoint's entry: first byte, last byte, kinds of access, index."""
 
+BREAK: Final = 16
+"""Bytes of a breakpoint's entry: address, first word of its program in `judgements` or 0."""
+
 CSR_ENTRY: Final = 32
 """Bytes of a CSR's entry: routines for read, base and write, then nothing."""
 

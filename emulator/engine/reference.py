@@ -5,11 +5,12 @@ It also runs the machine where llvmlite has no wheel, and gives a debugger the h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from emulator.engine.integers import MASK, IntOps
+from emulator.engine.judging import judge
 from emulator.engine.layout import RAM_BASE
 from emulator.engine.watching import Watch
 from emulator.errors import BusFault
@@ -27,6 +28,7 @@ from emulator.isa.domain import Routine
 from emulator.isa.extensions import EXTENSION_BITS
 from emulator.isa.rows import SINK
 from emulator.isa.table import Instruction, decode, instruction_length
+from emulator.judgements import NO_PROGRAMS, Programs
 
 if TYPE_CHECKING:
     from emulator.engine.hooks import Hooks
@@ -92,6 +94,7 @@ class ReferenceDomain(IntOps):
         self.bits = 0
         self.watches: Sequence[Watch] = ()
         self.special: int | None = None
+        self.judgements: Sequence[int] = ()
 
     def when(self, cond: bool) -> Iterator[None]:
         """Run the body once if the condition holds."""
@@ -123,6 +126,25 @@ class ReferenceDomain(IntOps):
         except _Returned as done:
             return done.value
         return 0
+
+    def attempt(self, target: Routine, *args: int) -> tuple[bool, int]:
+        """Run a routine and catch its exception."""
+        try:
+            return False, self.call(target, *args)
+        except Trapped:
+            return True, 0
+
+    def judge_word(self, index: int) -> int:
+        """A word of the programs."""
+        return self.judgements[index]
+
+    def judge_csr(self, number: int) -> int:
+        """Ask the machine."""
+        return self._hooks.judge_csr(self.hart.index, number)
+
+    def judge_print(self, index: int, depth: int) -> None:
+        """Tell the machine."""
+        self._hooks.judge_print(self.hart.index, index, depth)
 
     def call_csr(self, kind: str, number: int, *args: int) -> int:
         """Run the meaning of an instruction's access to a CSR."""
@@ -395,6 +417,7 @@ class ReferenceEngine:
         blocks.shared.put("extensions", extensions)
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
+        self._starts: Mapping[int, int] = {}
 
     def run(self, hart: HartBlock, steps: int) -> None:
         """Run a hart for at most `steps` steps; its `stop` field says why it came back, `budget` what is left."""
@@ -406,7 +429,8 @@ class ReferenceEngine:
             domain.call(poll_interrupts)
             if hart.get("budget") == 0:
                 return
-            if hart.get("pc") in self._breaks:
+            pc = hart.get("pc")
+            if pc in self._breaks and domain.call(judge, self._starts.get(pc, 0)):
                 hart.put("stop", StopCode.BREAKPOINT)
                 return
             self._show(hart)
@@ -438,9 +462,12 @@ class ReferenceEngine:
     def ram_changed(self, offset: int, length: int) -> None:
         """Nothing is cached."""
 
-    def set_breakpoints(self, addresses: Sequence[int]) -> None:
+    def set_breakpoints(self, addresses: Sequence[int], programs: Programs = NO_PROGRAMS) -> None:
         """Replace the set of breakpoints."""
         self._breaks = frozenset(addresses)
+        self._starts = programs.starts
+        for domain in self._domains:
+            domain.judgements = programs.code
 
     def set_watchpoints(self, watches: Sequence[Watch]) -> None:
         """Replace the set of watchpoints."""

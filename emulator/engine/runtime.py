@@ -18,7 +18,9 @@ from emulator.engine.hostfloat import (
     host_features,
 )
 from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
+from emulator.engine.judging import judge
 from emulator.engine.layout import (
+    BREAK,
     LINE_SHIFT,
     NOWHERE,
     PAGE,
@@ -328,7 +330,7 @@ def _fetch(e: RuntimeEmitter) -> None:
         e.put_pointer("cur", entry)
         e.put_pointer("next_ip", e.at(records, e.shl(e.and_(address, PAGE - 1), 3)))
         e.ret()
-    for _ in e.when(e.ne(e.call_plain("has_break", f"i64 {address}", result="i64"), 0)):
+    for _ in e.when(e.ne(e.call_plain("stops_at", f"i64 {address}", result="i64"), 0)):
         e.put("pending", Pending.BREAK)
         e.ret()
     e.call_plain("single")
@@ -351,18 +353,20 @@ def _open_page(e: RuntimeEmitter) -> None:
     e.ret(base)
 
 
-def _each_break(e: RuntimeEmitter, visit: Callable[[Value], None]) -> None:
+def _each_break(e: RuntimeEmitter, visit: Callable[[Value, str], None]) -> None:
+    """Emit a loop over the breakpoints: `visit(address, entry)`."""
     index = e.var(0)
     count, table = e.shared("break_count"), e.shared_pointer("breaks")
     for _ in e.loop(lambda: e.ult(index.get(), count)):
-        visit(e.load_word(e.at(table, e.shl(index.get(), 3))))
+        entry = e.at(table, e.mul(index.get(), BREAK))
+        visit(e.load_word(entry), entry)
         index.set(e.add(index.get(), 1))
 
 
 def _plant_breaks(e: RuntimeEmitter) -> None:
     """Have the instructions of virtual page %a0 that have breakpoints decoded again, in the records at %a1."""
 
-    def visit(address: Value) -> None:
+    def visit(address: Value, _entry: str) -> None:
         for _ in e.when(e.eq(e.and_(address, PAGE_BITS), "%a0")):
             e.store_raw("ptr", "@decode", e.at("%a1", e.shl(e.and_(address, PAGE - 2), 3)))
 
@@ -370,12 +374,13 @@ def _plant_breaks(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def _has_break(e: RuntimeEmitter) -> None:
-    """Whether there is a breakpoint at virtual address %a0."""
+def _stops_at(e: RuntimeEmitter) -> None:
+    """Whether there is a breakpoint at virtual address %a0, the pc, and it is one to stop at now."""
 
-    def visit(address: Value) -> None:
+    def visit(address: Value, entry: str) -> None:
         for _ in e.when(e.eq(address, "%a0")):
-            e.ret(1)
+            e.put("pc", address)
+            e.ret(e.call(judge, e.load_word(e.at(entry, 8))))
 
     _each_break(e, visit)
     e.ret(0)
@@ -384,7 +389,7 @@ def _has_break(e: RuntimeEmitter) -> None:
 def _near_break(e: RuntimeEmitter) -> None:
     """Whether there is a breakpoint at page offset %a0 of any page."""
 
-    def visit(address: Value) -> None:
+    def visit(address: Value, _entry: str) -> None:
         for _ in e.when(e.eq(e.and_(address, PAGE - 1), "%a0")):
             e.ret(1)
 
@@ -500,7 +505,7 @@ FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("fetch", (), "void", _fetch),
     ("open_page", ("i64",), "ptr", _open_page),
     ("plant_breaks", ("i64", "ptr"), "void", _plant_breaks),
-    ("has_break", ("i64",), "i64", _has_break),
+    ("stops_at", ("i64",), "i64", _stops_at),
     ("near_break", ("i64",), "i64", _near_break),
     ("single", (), "void", _single),
     ("collect_flags", (), "void", _collect_flags),

@@ -34,6 +34,9 @@ TRAPS_KEPT: Final = 16
 TRAP_WORDS: Final = 8
 """Words that it keeps of each (`emulator.hart.traplog`); a power of two."""
 
+JUDGE_STACK: Final = 64
+"""Values that an expression at a breakpoint may have on its stack (`emulator.engine.judging`)."""
+
 TLB_ENTRIES: Final = 256
 """Entries of one TLB; a power of two."""
 
@@ -155,6 +158,9 @@ RUNTIME: Final = (
     Field("raw"),  # bits of an instruction that lies across two pages
     Field("scratch_entry", FETCH_ENTRY // WORD),
     Field("scratch", 6),  # records of an instruction that is executed out of line, and of what follows it
+    Field("judge_failure"),  # why a breakpoint's condition could not be evaluated (`emulator.engine.judging`)
+    Field("judge_detail"),  # where
+    Field("judge_stack", JUDGE_STACK),
 )
 """The engine's own: derived, or void between runs."""
 
@@ -170,8 +176,9 @@ SHARED: Final = tuple(
         "ram ram_size rom_base rom_size "  # host address of RAM; the boot ROM is backed right after RAM
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
-        "on_load on_store on_line on_trap on_decode "  # callbacks into Python (`emulator.engine.hooks`)
-        "watches watch_count breaks break_count "  # tables of the debugger
+        "on_load on_store on_line on_trap on_decode "
+        "on_judge_csr on_judge_print "  # callbacks into Python (`emulator.engine.hooks`)
+        "watches watch_count breaks break_count judgements "  # tables of the debugger
         "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"
     ).split()

@@ -11,7 +11,7 @@ access that its PTE allows as it now stands. A page whose D bit is clear is not 
 first store walks again and sets the bit or faults.
 
 A debugger translates by the same walk, but asks for no permission and changes nothing: it answers `leaf_permissions`,
-`touch_leaf` and `pmp_permissions` itself (`emulator.debug.Inspector`).
+`touch_leaf` and `pmp_permissions` itself (`emulator.hart.inspection`).
 """
 
 from __future__ import annotations

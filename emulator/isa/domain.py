@@ -261,6 +261,22 @@ class Domain(Ops, Protocol):
         """Tell whoever watches the machine that a trap is being taken."""
         ...
 
+    def attempt(self, target: Routine, *args: Value) -> tuple[Bool, Value]:
+        """Run a routine that may trap, and take no trap: whether it would have, and what it returned."""
+        ...
+
+    def judge_word(self, index: Value) -> Value:
+        """A word of the programs at breakpoints (`emulator.engine.judging`)."""
+        ...
+
+    def judge_csr(self, number: Value) -> Value:
+        """A CSR as a debugger reads it."""
+        ...
+
+    def judge_print(self, index: Value, depth: Value) -> None:
+        """Have the debugger print a text with the topmost of the `depth` values of `judge_stack`."""
+        ...
+
     def in_trap_loop(self) -> None:
         """Stop the run slice: the exception that was just taken repeats itself for ever."""
         ...
