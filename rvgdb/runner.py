@@ -120,6 +120,7 @@ class State(Enum):
 
 
 Listener: TypeAlias = Callable[[Halt], Awaitable[None]]
+Speaker: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Runner:
@@ -127,7 +128,7 @@ class Runner:
 
     Args:
         machine: The machine; nobody else may call its `run` and `step`.
-        stops_at: Whether a breakpoint is at an address: a range step ends there.
+        stops_at: Whether a breakpoint stops a hart at an address, its pc: a range step ends there.
         report: Prints a line for the user.
         after_slice: Called at the end of every slice, in whichever thread ran it: flushes the console.
         pacer: Holds guest time back to the wall clock, or None.
@@ -139,7 +140,7 @@ class Runner:
         self,
         machine: Machine,
         *,
-        stops_at: Callable[[int], bool],
+        stops_at: Callable[[int, int], bool],
         report: Callable[[str], None],
         after_slice: Callable[[], None] = lambda: None,
         pacer: Pacer | None = None,
@@ -150,6 +151,8 @@ class Runner:
         self.state = State.HALTED
         self.listener: Listener | None = None
         """Told of every halt after a `resume` that did not halt at once: the attached debugger."""
+        self.speaker: Speaker | None = None
+        """Called after every slice, before a halt is announced: passes on what breakpoints print."""
         self.step_mask = StepMask.ALL
         self.last = Halt(0, Paused())
         self.finished = trio.Event()
@@ -292,6 +295,8 @@ class Runner:
                     self.machine.receive(bytes(self._input))
                     self._input.clear()
                 halt = await trio.to_thread.run_sync(self._slice, self._plan)
+            if self.speaker is not None:
+                await self.speaker()
             if halt is not None:
                 return halt
             await self._rest()
@@ -353,7 +358,7 @@ class Runner:
         if plan.span is not None:
             pc = self.machine.debug.read_pc(first)
             if plan.span[0] <= pc < plan.span[1]:
-                return Halt(first, BreakpointHit(first, pc)) if self._stops_at(pc) else None
+                return Halt(first, BreakpointHit(first, pc)) if self._stops_at(first, pc) else None
         return Halt(first, Stepped())
 
     def _mask(self, masked: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from emulator.stops import BreakpointHit, GuestExit, TrapLoop, WatchKind, WatchpointHit
-from protocol.replies import Exited, HardwareBreak, Reply, SoftwareBreak, StopReason, StopReply, WatchHit
+from protocol.replies import ConsoleOutput, Exited, HardwareBreak, Reply, SoftwareBreak, StopReason, StopReply, WatchHit
 from protocol.requests import BreakpointKind
 from rvgdb.client import Client, thread_of
 from rvgdb.runner import Halt, Paused, Stepped
@@ -38,6 +38,16 @@ WATCH_KINDS: Final = {
     WatchKind.READ: BreakpointKind.READ_WATCH,
     WatchKind.ACCESS: BreakpointKind.ACCESS_WATCH,
 }
+
+
+def stop_answer(client: Client, halt: Halt) -> tuple[Reply, ...]:
+    """The answer to a resume: what breakpoints printed and what must be said about the halt, then the stop reply."""
+    text = client.target.printed.take()
+    if isinstance(halt.cause, BreakpointHit) and halt.cause.failure:
+        where, why = halt.cause.address, halt.cause.failure
+        text += f"stopped at {where:#x} because the breakpoint's condition cannot be evaluated: {why}\n".encode()
+    reply = stop_reply(client, halt)
+    return (ConsoleOutput(text), reply) if text else (reply,)
 
 
 def stop_reply(client: Client, halt: Halt, *, asked: bool = False) -> Reply:

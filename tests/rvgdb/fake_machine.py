@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from emulator.clock import Clock
 from emulator.errors import CsrRefused, MemoryUnavailable
 from emulator.hart.traplog import TrapRecord
+from emulator.judgements import ALWAYS, Judgement
 from emulator.stops import BreakpointHit, BudgetSpent, Idle, Interrupted, Stop, WatchKind
 from emulator.witness import Witness
 
@@ -52,6 +53,7 @@ class FakeDebug:
         self.harts = harts
         self.memory = bytearray(SIZE)
         self.breakpoints: set[int] = set()
+        self.printer: Callable[[int, bytes, tuple[int, ...]], None] | None = None
         self.watchpoints: set[tuple[WatchKind, int, int]] = set()
         self.masked = False
         self.float_bits = 0
@@ -137,14 +139,19 @@ class FakeDebug:
             self._index(address + len(data) - 1)
         self.memory[index : index + len(data)] = data
 
-    def insert_breakpoint(self, address: int) -> None:
+    def insert_breakpoint(self, address: int, judgement: Judgement = ALWAYS) -> None:
         """Note it."""
+        judgement.check()
         assert address not in self.breakpoints
         self.breakpoints.add(address)
 
-    def remove_breakpoint(self, address: int) -> None:
+    def remove_breakpoint(self, address: int, judgement: Judgement = ALWAYS) -> None:
         """Forget it."""
         self.breakpoints.remove(address)
+
+    def stops_at(self, hart: int, address: int) -> bool:
+        """Whether one is there."""
+        return address in self.breakpoints
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Note it."""
