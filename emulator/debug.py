@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from emulator.engine.judging import STEP_LIMIT, Failure, judge
 from emulator.engine.reference import ReferenceDomain, Trapped
-from emulator.engine.watching import Watch
+from emulator.engine.watching import KINDS, Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
-from emulator.hart.access import translate_data
+from emulator.hart.access import start_access, translate_data
 from emulator.hart.inspection import UNASKED
 from emulator.hart.layouts import decoded
+from emulator.hart.masking import SIGNED
 from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.hart.translation import LOAD
 from emulator.hart.traplog import TrapRecord, last_traps
@@ -26,6 +27,7 @@ from emulator.isa.extensions import satisfied
 from emulator.isa.table import instruction_length
 from emulator.isa.text import disassemble
 from emulator.judgements import ALWAYS, HIDDEN, NO_PROGRAMS, Judgement, Programs
+from emulator.stops import WatchpointHit
 from emulator.witness import Witness
 
 if TYPE_CHECKING:
@@ -335,6 +337,14 @@ class Debug:
     def _set_breakpoints(self, addresses: Iterable[int]) -> None:
         self._machine.engine.set_breakpoints(tuple(addresses), self._programs)
 
+    def untagged(self, address: int) -> int:
+        """A data address as the first hart that masks it uses it now; itself where none does."""
+        for domain in self._domains:
+            plain = int(start_access(domain, address))
+            if plain != address:
+                return plain
+        return address
+
     def stops_at(self, hart: int, address: int) -> bool:
         """Whether a hart that is about to execute the instruction at an address, its pc, is to stop there.
 
@@ -373,20 +383,48 @@ class Debug:
             self._set_breakpoints(self._breakpoints)
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
-        """Stop before an access of a kind to any of `length` bytes at an effective address."""
-        self._watchpoints.append(Watch(kind, address, length))
-        self._machine.engine.set_watchpoints(self._watchpoints)
+        """Stop before an access of a kind to any of `length` bytes at a virtual address or an alias of it."""
+        self.insert_watch(Watch(kind, address, length))
 
     def remove_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Undo one insertion; one that was never inserted is ignored."""
-        watch = Watch(kind, address, length)
+        self.remove_watch(Watch(kind, address, length))
+
+    def insert_watch(self, watch: Watch) -> None:
+        """Stop at the accesses that a watchpoint describes."""
+        self._watchpoints.append(watch)
+        self._machine.engine.set_watchpoints(self._watchpoints)
+
+    def remove_watch(self, watch: Watch) -> None:
+        """Undo one insertion; one that was never inserted is ignored."""
         if watch in self._watchpoints:
             self._watchpoints.remove(watch)
             self._machine.engine.set_watchpoints(self._watchpoints)
 
-    def watchpoint(self, index: int) -> Watch:
-        """A watchpoint by the number that the engine knows it by."""
-        return self._watchpoints[index]
+    @contextmanager
+    def watchpoints_lifted(self) -> Iterator[None]:
+        """Have no watchpoints for a while."""
+        self._machine.engine.set_watchpoints(())
+        try:
+            yield
+        finally:
+            self._machine.engine.set_watchpoints(self._watchpoints)
+
+    def watchpoint_hit(self, hart: int) -> WatchpointHit:
+        """What the engine says of the watchpoint that stopped a hart."""
+        block = self._harts[hart]
+        index, access, size, made = (block.get("stop_detail", at) for at in range(4))
+        watch = self._watchpoints[index]
+        return WatchpointHit(
+            hart,
+            watch.kind,
+            watch.address,
+            access,
+            size,
+            block.get("access_mask") & (SIGNED - 1),
+            next(kind for kind, bits in KINDS.items() if bits == made),
+            watch,
+        )
 
     def mask_interrupts(self, masked: bool) -> None:
         """Hold interrupts back (QEMU's `sstep` bit NOIRQ) or let them in."""

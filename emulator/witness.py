@@ -110,6 +110,9 @@ class Bystander:
     def line_written(self, hart: int) -> None:
         """Nothing was written."""
 
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """Nobody hears of it."""
+
     def judge_csr(self, hart: int, number: int) -> int:
         """There is none to read."""
         return 0

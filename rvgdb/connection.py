@@ -178,6 +178,7 @@ class Connection:
         runner.speaker = None
         runner.step_mask = StepMask.ALL
         client.target.breakpoints.clear()
+        client.target.points.clear()
         client.target.memory.physical = False
         if client.said_goodbye or self._on_disconnect is OnDisconnect.AS_IT_WAS:
             goes_on = was_running

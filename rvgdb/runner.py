@@ -20,6 +20,7 @@ import trio
 from emulator.stops import (
     BreakpointHit,
     BudgetSpent,
+    Caught,
     GuestExit,
     GuestReset,
     HypervisorExit,
@@ -77,7 +78,7 @@ class Paused:
     """Somebody asked the guest to halt."""
 
 
-Cause: TypeAlias = BreakpointHit | WatchpointHit | TrapLoop | GuestExit | Stepped | Paused
+Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | GuestExit | Stepped | Paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Runner:
         machine: The machine; nobody else may call its `run` and `step`.
         stops_at: Whether a breakpoint stops a hart at an address, its pc: a range step ends there.
         report: Prints a line for the user.
+        tell: What there is to say of a halt, a line without its end, where no debugger is there to hear it.
         after_slice: Called at the end of every slice, in whichever thread ran it: flushes the console.
         pacer: Holds guest time back to the wall clock, or None.
         no_reboot: End instead of resetting when the guest asks for a reset.
@@ -143,6 +145,7 @@ class Runner:
         stops_at: Callable[[int, int], bool],
         report: Callable[[str], None],
         after_slice: Callable[[], None] = lambda: None,
+        tell: Callable[[Halt], str] = lambda _: "",
         pacer: Pacer | None = None,
         no_reboot: bool = False,
         unattended: bool = False,
@@ -160,6 +163,7 @@ class Runner:
         self._stops_at = stops_at
         self._report = report
         self._after_slice = after_slice
+        self._tell = tell
         self._pacer = pacer
         self._no_reboot = no_reboot
         self._unattended = unattended
@@ -278,6 +282,8 @@ class Runner:
         self.last = halt
         self.state = State.HALTED
         self._halted.set()
+        if self.listener is None and (told := self._tell(halt)):
+            self._report(told)
         if isinstance(halt.cause, TrapLoop) and not self._loop_reported:
             self._loop_reported = True
             self._report(trap_loop_text(halt.cause))
@@ -374,7 +380,7 @@ class Runner:
             case Idle():
                 self._idle = True
                 return None
-            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart):
+            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart) | Caught(hart=hart):
                 return Halt(hart, stop)
             case GuestExit():
                 return Halt(self.last.hart, stop)

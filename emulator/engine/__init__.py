@@ -50,6 +50,10 @@ class Engine(Protocol):
         """Have `Hooks.trap_taken` or `Hooks.code_decoded` called from now on, or not."""
         ...
 
+    def watch_csrs(self, numbers: frozenset[int]) -> None:
+        """Have `Hooks.csr_accessed` called for instructions that name these CSRs, and for no others."""
+        ...
+
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to the 64-byte line of RAM at a physical address."""
         ...

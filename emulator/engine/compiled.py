@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine import cache as disk
 from emulator.engine.decoding import ILLEGAL, TARGETS, Tables
 from emulator.engine.layout import CSR_ENTRY, PAGE, PAGE_SHIFT, RAM_BASE, RECORD_PAGE, VARIANTS
+from emulator.engine.runtime import SEEN_CSR
 from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
@@ -30,6 +31,7 @@ ON_STORE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctype
 ON_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
 ON_TRAP: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_DECODE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
+ON_CSR: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_JUDGE_CSR: Final = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_JUDGE_PRINT: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 
@@ -148,6 +150,7 @@ class CompiledEngine:
             "on_line": ON_LINE(self._kept(hooks.line_written)),
             "on_trap": ON_TRAP(self._kept(hooks.trap_taken)),
             "on_decode": ON_DECODE(self._kept(hooks.code_decoded)),
+            "on_csr": ON_CSR(self._kept(hooks.csr_accessed)),
             "on_judge_csr": ON_JUDGE_CSR(self._on_judge_csr),
             "on_judge_print": ON_JUDGE_PRINT(self._kept(hooks.judge_print)),
         }
@@ -166,6 +169,7 @@ class CompiledEngine:
             "stored": self._stored.address,
             "handlers": _pointer(self._code.handlers),
             "csr_table": _pointer(self._code.csr_table),
+            "csr_plain": _pointer(self._code.csr_table),
             "special_line": SPECIAL_NONE,
         }
         values |= {name: _pointer(getattr(tables, name)) for name in Tables.__slots__}
@@ -222,6 +226,14 @@ class CompiledEngine:
     def observe(self, *, traps: bool, code: bool) -> None:
         """Call the hooks `trap_taken` and `code_decoded` from now on, or not."""
         self._blocks.shared.put("observed", Observed.TRAPS * traps | Observed.CODE * code)
+
+    def watch_csrs(self, numbers: frozenset[int]) -> None:
+        """Have these CSRs' routines replaced in this machine's table."""
+        self._csr_table = array("Q", self._code.csr_table)
+        for number in numbers:
+            for column, symbol in enumerate(SEEN_CSR.values()):
+                self._csr_table[number * (CSR_ENTRY // 8) + column] = self._code.address(symbol)
+        self._blocks.shared.put("csr_table", _pointer(self._csr_table))
 
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to the 64-byte line of RAM at a physical address."""

@@ -28,6 +28,10 @@ class Hooks(Protocol):
         """The special line (HTIF's words in RAM) was stored to."""
         ...
 
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """An instruction that names one of `Engine.watch_csrs` is at a phase (`emulator.hart.state.CsrPhase`)."""
+        ...
+
     def judge_csr(self, hart: int, number: int) -> int:
         """The condition of a breakpoint reads a CSR."""
         ...

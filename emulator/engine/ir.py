@@ -456,8 +456,18 @@ class RoutineEmitter(Emitter):
     def watch(self, address: Value, size: Value, kind: int) -> None:
         """Compare with the watchpoints, if there are any."""
         for _ in self.when(self.ne(self.shared("watch_count"), 0), UNLIKELY):
-            self.call_plain("check_watches", f"i64 {text(address)}", f"i64 {text(size)}", f"i64 {kind}")
-            self.give_up_if_pending()
+            self._check_watches(address, size, kind, 0)
+
+    def watch_place(self, physical: Value, size: Value, kind: int) -> None:
+        """Compare where the access leads with the watchpoints of the other two spaces."""
+        for _ in self.when(self.ne(self.shared("watch_count"), 0), UNLIKELY):
+            self._check_watches(self.get("guest_physical"), size, kind, 1)
+            self._check_watches(physical, size, kind, 2)
+
+    def _check_watches(self, address: Value, size: Value, kind: int, space: int) -> None:
+        args = (f"i64 {text(address)}", f"i64 {text(size)}", f"i64 {kind}", f"i64 {space}")
+        self.call_plain("check_watches", *args)
+        self.give_up_if_pending()
 
     def cache(self, formed: Value, address: Value, physical: Value) -> None:
         """Fill the soft TLB."""

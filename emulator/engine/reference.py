@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from emulator.engine.integers import MASK, IntOps
 from emulator.engine.judging import judge
 from emulator.engine.layout import RAM_BASE
-from emulator.engine.watching import Watch
+from emulator.engine.watching import Space, Watch, concerns, watched_range
 from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, check_fetch, translate_fetch
@@ -20,7 +20,7 @@ from emulator.hart.arithmetic import exact
 from emulator.hart.faults import describe_fault
 from emulator.hart.fields import Cause
 from emulator.hart.floating import accrue, mark_dirty, require_float
-from emulator.hart.state import Attention, Observed, StopCode
+from emulator.hart.state import Attention, CsrPhase, Observed, StopCode
 from emulator.hart.translation import FETCH
 from emulator.hart.traps import poll_interrupts, take_exception
 from emulator.hart.triggers import consider_triggers
@@ -95,6 +95,7 @@ class ReferenceDomain(IntOps):
         self.watches: Sequence[Watch] = ()
         self.special: int | None = None
         self.judgements: Sequence[int] = ()
+        self.watched_csrs: frozenset[int] = frozenset()
 
     def when(self, cond: bool) -> Iterator[None]:
         """Run the body once if the condition holds."""
@@ -152,8 +153,15 @@ class ReferenceDomain(IntOps):
         if row is None:
             self.illegal()
             return 0
+        watched = number in self.watched_csrs
+        if watched and kind == "write":
+            self._hooks.csr_accessed(self.hart.index, number, CsrPhase.BEFORE_WRITE)
         make = {"read": csrs.read_instruction, "base": csrs.base_instruction, "write": csrs.write_instruction}[kind]
-        return self.call(Routine(kind, 1, make(row)), *(args or (0,)))
+        value = self.call(Routine(kind, 1, make(row)), *(args or (0,)))
+        if watched:
+            phase = CsrPhase.WRITTEN if kind == "write" else CsrPhase.READ
+            self._hooks.csr_accessed(self.hart.index, number, phase)
+        return value
 
     def ret(self, value: int = 0) -> None:
         """Return from the routine."""
@@ -202,9 +210,22 @@ class ReferenceDomain(IntOps):
 
     def watch(self, address: int, size: int, kind: int) -> None:
         """Stop before an access that a watchpoint covers."""
+        self._compare(address, size, kind, Space.VIRTUAL)
+
+    def watch_place(self, physical: int, size: int, kind: int) -> None:
+        """Stop before an access that leads to where a watchpoint is."""
+        if self.watches:
+            self._compare(self.get("guest_physical"), size, kind, Space.GUEST_PHYSICAL)
+            self._compare(physical, size, kind, Space.PHYSICAL)
+
+    def _compare(self, address: int, size: int, kind: int, space: Space) -> None:
         for index, candidate in enumerate(self.watches):
-            if candidate.covers(address, size, kind):
-                for at, detail in enumerate((index, address, size)):
+            start, end, flags, context = candidate.words
+            first, last = watched_range(self, start, end, flags)
+            if candidate.space is space and flags & kind and first < address + size and address <= last:
+                if not concerns(self, start, flags, context):
+                    continue
+                for at, detail in enumerate((index, self.get("access_formed"), size, kind)):
                     self.put("stop_detail", detail, at)
                 raise _Watched
 
@@ -478,6 +499,11 @@ class ReferenceEngine:
         """Call the hooks `trap_taken` and `code_decoded` from now on, or not."""
         self._blocks.shared.put("observed", Observed.TRAPS * traps | Observed.CODE * code)
         self._shown.clear()
+
+    def watch_csrs(self, numbers: frozenset[int]) -> None:
+        """Call the hook `csr_accessed` for these from now on."""
+        for domain in self._domains:
+            domain.watched_csrs = numbers
 
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to a 64-byte line of RAM."""

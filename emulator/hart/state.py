@@ -143,12 +143,14 @@ RUNTIME: Final = (
     Field("next_ip"),  # record that a fetch found
     Field("access_mode"),  # the mode that the current access is made in
     Field("access_mask"),  # how its address is masked (`emulator.hart.masking`)
+    Field("access_formed"),  # its first byte's address, as the program formed it
     Field("access_start"),  # its first byte's address, masked
     Field("access_address"),  # address of the part that is being translated: what a fault reports
     Field("access_kind"),  # what it is: LOAD, STORE, FETCH, EXECUTE
     Field("leaf"),  # kinds of access that the page just translated allows (see `emulator.hart.translation`)
     Field("allowed"),  # kinds of access that the PMP allows to the whole page that was checked last
     Field("walked"),  # kinds of access that the last walk's leaf allows
+    Field("guest_physical"),  # where the first stage of the last translation led
     Field("watch_reads"),  # whether the page being cached has a watchpoint on loads
     Field("cur"),  # fetch entry that the running code came through
     Field("tlb_data"),
@@ -177,9 +179,9 @@ SHARED: Final = tuple(
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
         "on_load on_store on_line on_trap on_decode "
-        "on_judge_csr on_judge_print "  # callbacks into Python (`emulator.engine.hooks`)
+        "on_judge_csr on_judge_print on_csr "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count judgements "  # tables of the debugger
-        "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
+        "handlers csr_table csr_plain rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"
     ).split()
 )
@@ -224,6 +226,14 @@ class Pending:
     """The instruction to be fetched has a breakpoint."""
     FAILED = 4
     """A device raised an error of the host: the instruction is given up, as if it had not begun."""
+
+
+class CsrPhase:
+    """When the callback of a watched CSR is called."""
+
+    READ = 0
+    BEFORE_WRITE = 1
+    WRITTEN = 2
 
 
 class Observed:

@@ -268,6 +268,7 @@ def translate(d: Domain, address: Value, kind: Value, mode: Value) -> None:
     for _ in d.when(d.ne(d.lshr(root, SATP_MODE), 0)):
         place.set(d.call(walk, address, kind, root, FIRST))
         d.put("leaf", d.get("walked"))
+    d.put("guest_physical", place.get())
     hgatp = d.get("hgatp")
     for _ in d.when(d.both(guest, d.ne(d.lshr(hgatp, SATP_MODE), 0))):
         place.set(d.call(walk, place.get(), kind, hgatp, SECOND))

@@ -223,6 +223,10 @@ class Domain(Ops, Protocol):
         """Stop before an access (`emulator.hart.access.LOAD`, `STORE` or both) that a watchpoint covers."""
         ...
 
+    def watch_place(self, physical: Value, size: Value, kind: int) -> None:
+        """Stop before an access that a watchpoint covers by where it leads: called behind its translation."""
+        ...
+
     def cache(self, formed: Value, address: Value, physical: Value) -> None:
         """Remember where the page of an address is, so that the next access need not ask again.
 

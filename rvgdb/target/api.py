@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from emulator.catching import Catches
+from emulator.engine.watching import Watch
 from emulator.hart.traplog import TrapRecord
 from emulator.judgements import Judgement
 from emulator.stops import Stop, WatchKind
@@ -130,6 +132,10 @@ class Debug(Protocol):
         """Undo `insert_breakpoint`."""
         ...
 
+    def untagged(self, address: int) -> int:
+        """A data address without the bits that a hart ignores now."""
+        ...
+
     def stops_at(self, hart: int, address: int) -> bool:
         """Judge the breakpoint at a hart's pc."""
         ...
@@ -140,6 +146,14 @@ class Debug(Protocol):
 
     def remove_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Undo `insert_watchpoint`."""
+        ...
+
+    def insert_watch(self, watch: Watch) -> None:
+        """Stop at the accesses that a watchpoint describes."""
+        ...
+
+    def remove_watch(self, watch: Watch) -> None:
+        """Undo `insert_watch`."""
         ...
 
     def mask_interrupts(self, masked: bool) -> None:
@@ -182,6 +196,11 @@ class Machine(Protocol):
     @property
     def clock(self) -> Clock:
         """Virtual time."""
+        ...
+
+    @property
+    def catches(self) -> Catches:
+        """What else stops it."""
         ...
 
     @property
@@ -268,6 +287,10 @@ class Breakpoints(Protocol):
 
     def stops_at(self, hart: int, address: int) -> bool:
         """Whether a breakpoint stops a hart at this instruction, the one at its pc."""
+        ...
+
+    def was_set_at(self, address: int) -> bool:
+        """Whether the debugger named this address, and not only an alias of it."""
         ...
 
     def only_hardware(self, address: int) -> bool:

@@ -32,6 +32,8 @@ class BreakpointTable:
     def __init__(self, debug: Debug) -> None:
         self._debug = debug
         self._points: dict[int, dict[BreakpointKind, Judgement]] = {}
+        self._plain: dict[int, int] = {}
+        """Where the breakpoints at tagged addresses are as well: a pc has no tag."""
         self._watches: set[tuple[BreakpointKind, int, int]] = set()
 
     def insert(self, kind: BreakpointKind, address: int, length: int, judgement: Judgement = ALWAYS) -> None:
@@ -53,16 +55,28 @@ class BreakpointTable:
             raise TargetError(f"a breakpoint is 2 or 4 bytes long, not {length}")
         kinds = self._points.get(address, {})
         if judgement not in kinds.values():
-            self._debug.insert_breakpoint(address, judgement)
+            self._place(address, judgement)
         before = kinds.get(kind)
         self._points[address] = kinds | {kind: judgement}
         if before is not None:
             self._drop(address, before)
 
+    def _place(self, address: int, judgement: Judgement) -> None:
+        self._debug.insert_breakpoint(address, judgement)
+        plain = self._plain.get(address, self._debug.untagged(address))
+        if plain != address:
+            self._plain[address] = plain
+            self._debug.insert_breakpoint(plain, judgement)
+
+    def _take_back(self, address: int, judgement: Judgement) -> None:
+        self._debug.remove_breakpoint(address, judgement)
+        if address in self._plain:
+            self._debug.remove_breakpoint(self._plain[address], judgement)
+
     def _drop(self, address: int, judgement: Judgement) -> None:
         """Take a judgement back unless another kind of breakpoint there has the same."""
         if judgement not in self._points.get(address, {}).values():
-            self._debug.remove_breakpoint(address, judgement)
+            self._take_back(address, judgement)
 
     def _insert_watch(self, kind: BreakpointKind, address: int, length: int) -> None:
         if length == 0 or address + length > 1 << 64:
@@ -84,20 +98,27 @@ class BreakpointTable:
             self._drop(address, judgement)
             if not kinds:
                 del self._points[address]
+                self._plain.pop(address, None)
 
     def clear(self) -> None:
         """Remove all."""
         for address, kinds in self._points.items():
             for judgement in set(kinds.values()):
-                self._debug.remove_breakpoint(address, judgement)
+                self._take_back(address, judgement)
         for kind, address, length in self._watches:
             self._debug.remove_watchpoint(WATCHES[kind], address, length)
         self._points.clear()
+        self._plain.clear()
         self._watches.clear()
 
     def stops_at(self, hart: int, address: int) -> bool:
         """Whether a breakpoint stops a hart that is about to execute this instruction, the one at its pc."""
-        return address in self._points and self._debug.stops_at(hart, address)
+        there = address in self._points or address in self._plain.values()
+        return there and self._debug.stops_at(hart, address)
+
+    def was_set_at(self, address: int) -> bool:
+        """Whether the debugger named this address, and not only an alias of it."""
+        return address in self._points
 
     def only_hardware(self, address: int) -> bool:
         """Whether every breakpoint there was asked for as a hardware one."""

@@ -33,6 +33,7 @@ class Rig:
         self.backing = Backing(ram_size, 0x1000, 0x1000)
         self.device: dict[int, int] = {}
         self.lines_written = 0
+        self.csrs_seen: list[tuple[int, int]] = []
         self.printed: list[tuple[int, int, int]] = []
         self.engine: Engine = make_engine(kind, self.blocks, self.backing, self, self.cpu.mask)
         self.blocks.shared.put("ticks_mul", 1)
@@ -136,6 +137,10 @@ class Rig:
         """A store to the special line."""
         del hart
         self.lines_written += 1
+
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """A watched CSR."""
+        self.csrs_seen.append((named, phase))
 
     def judge_csr(self, hart: int, number: int) -> int:
         """A CSR, for a condition."""

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from emulator.catching import Catches
 from emulator.clock import Clock
+from emulator.engine.watching import Watch
 from emulator.errors import CsrRefused, MemoryUnavailable
 from emulator.hart.traplog import TrapRecord
 from emulator.judgements import ALWAYS, Judgement
@@ -53,6 +55,7 @@ class FakeDebug:
         self.harts = harts
         self.memory = bytearray(SIZE)
         self.breakpoints: set[int] = set()
+        self.watches: list[Watch] = []
         self.printer: Callable[[int, bytes, tuple[int, ...]], None] | None = None
         self.watchpoints: set[tuple[WatchKind, int, int]] = set()
         self.masked = False
@@ -149,6 +152,10 @@ class FakeDebug:
         """Forget it."""
         self.breakpoints.remove(address)
 
+    def untagged(self, address: int) -> int:
+        """No pointer is masked."""
+        return address
+
     def stops_at(self, hart: int, address: int) -> bool:
         """Whether one is there."""
         return address in self.breakpoints
@@ -161,6 +168,14 @@ class FakeDebug:
     def remove_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Forget it."""
         self.watchpoints.remove((kind, address, length))
+
+    def insert_watch(self, watch: Watch) -> None:
+        """Note it."""
+        self.watches.append(watch)
+
+    def remove_watch(self, watch: Watch) -> None:
+        """Forget it."""
+        self.watches.remove(watch)
 
     def mask_interrupts(self, masked: bool) -> None:
         """Note it."""
@@ -178,6 +193,7 @@ class FakeMachine:
         self.harts = [FakeHart() for _ in range(harts)]
         self.debug = FakeDebug(self.harts)
         self.clock = Clock()
+        self.catches = Catches((), lambda *_: None, lambda *_: 0, lambda _: None)
         self.stops: deque[Stop | Callable[[], Stop]] = deque()
         self.received = bytearray()
         self.resets = 0
