@@ -5,25 +5,29 @@ CSR rules and translation are the hart's own, executed on the reference domain; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from emulator.engine.judging import STEP_LIMIT, Failure, judge
 from emulator.engine.reference import ReferenceDomain, Trapped
-from emulator.engine.watching import Watch
+from emulator.engine.watching import KINDS, Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
-from emulator.hart.access import translate_data
+from emulator.hart.access import start_access, translate_data
+from emulator.hart.inspection import UNASKED
 from emulator.hart.layouts import decoded
+from emulator.hart.masking import SIGNED
 from emulator.hart.modes import GUEST, MODE_NAMES
-from emulator.hart.pmp import MATCH_ALL, pmp_permissions
-from emulator.hart.translation import EVERYTHING, LOAD, leaf_permissions, touch_leaf
+from emulator.hart.translation import LOAD
 from emulator.hart.traplog import TrapRecord, last_traps
 from emulator.isa.domain import Routine
 from emulator.isa.extensions import satisfied
 from emulator.isa.table import instruction_length
 from emulator.isa.text import disassemble
+from emulator.judgements import ALWAYS, HIDDEN, NO_PROGRAMS, Judgement, Programs
+from emulator.stops import WatchpointHit
 from emulator.witness import Witness
 
 if TYPE_CHECKING:
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+
+Printer: TypeAlias = Callable[[int, bytes, tuple[int, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +58,6 @@ class CsrInfo:
     writable: bool
 
 
-UNASKED: Final[dict[Routine, Callable[..., int]]] = {
-    pmp_permissions: lambda _first, _last, _priv: MATCH_ALL | EVERYTHING,
-    leaf_permissions: lambda _pte, _stage: EVERYTHING,
-    touch_leaf: lambda pte, _entry, _address, _kind, _stage: pte,
-}
-"""What a debugger's translation leaves out of the hart's rules: protection, and the A and D bits."""
-
-
 class Inspector(ReferenceDomain):
     """The reference domain as a debugger uses it: a halted hart, whose next step is still to come.
 
@@ -75,7 +73,7 @@ class Inspector(ReferenceDomain):
 
     def now(self) -> int:
         """Steps so far; a write names the value that the next instruction shall see."""
-        steps = self.get("steps")
+        steps = super().now()
         return steps - 1 if self.writing else steps
 
 
@@ -91,7 +89,10 @@ class Debug:
         self._backing = backing
         self._witnesses = [Witness(blocks, hart, backing, machine.board.bus) for hart in blocks.harts]
         self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
-        self._breakpoints: dict[int, int] = {}
+        self._breakpoints: dict[int, list[Judgement]] = {}
+        self._programs = NO_PROGRAMS
+        self.printer: Printer | None = None
+        """Told what breakpoints print: the hart, a text in the notation of C's printf, and its arguments."""
         self._watchpoints: list[Watch] = []
         self._pages: dict[tuple[int, int], int] = {}
         """Physical page by hart and virtual page, until anything changes: a debugger reads many times between stops."""
@@ -304,20 +305,70 @@ class Debug:
 
     # Breakpoints and watchpoints.
 
-    def insert_breakpoint(self, address: int) -> None:
-        """Stop before the instruction at a virtual address, in whatever context; may be inserted more than once."""
-        self._breakpoints[address] = self._breakpoints.get(address, 0) + 1
-        if self._breakpoints[address] == 1:
-            self._machine.engine.set_breakpoints(tuple(self._breakpoints))
+    def insert_breakpoint(self, address: int, judgement: Judgement = ALWAYS) -> None:
+        """Stop before the instruction at a virtual address, in whatever context; may be inserted more than once.
 
-    def remove_breakpoint(self, address: int) -> None:
+        Args:
+            address: The virtual address.
+            judgement: What decides whether to stop; where several are at one address, each that says so stops.
+
+        Raises:
+            JudgementRefused: The judgement makes no sense.
+        """
+        judgement.check()
+        self._breakpoints.setdefault(address, []).append(judgement)
+        self._renew_breakpoints()
+
+    def remove_breakpoint(self, address: int, judgement: Judgement = ALWAYS) -> None:
         """Undo one insertion; one that was never inserted is ignored."""
-        left = self._breakpoints.get(address, 0) - 1
-        if left > 0:
-            self._breakpoints[address] = left
-        elif address in self._breakpoints:
-            del self._breakpoints[address]
-            self._machine.engine.set_breakpoints(tuple(self._breakpoints))
+        there = self._breakpoints.get(address, [])
+        if judgement in there:
+            there.remove(judgement)
+            if not there:
+                del self._breakpoints[address]
+            self._renew_breakpoints()
+
+    def _renew_breakpoints(self) -> None:
+        self._programs = Programs(self._breakpoints)
+        for domain in self._domains:
+            domain.judgements = self._programs.code
+        self._set_breakpoints(self._breakpoints)
+
+    def _set_breakpoints(self, addresses: Iterable[int]) -> None:
+        self._machine.engine.set_breakpoints(tuple(addresses), self._programs)
+
+    def untagged(self, address: int) -> int:
+        """A data address as the first hart that masks it uses it now; itself where none does."""
+        for domain in self._domains:
+            plain = int(start_access(domain, address))
+            if plain != address:
+                return plain
+        return address
+
+    def stops_at(self, hart: int, address: int) -> bool:
+        """Whether a hart that is about to execute the instruction at an address, its pc, is to stop there.
+
+        Commands of the breakpoint are carried out.
+        """
+        start = self._programs.starts.get(address, 0)
+        return address in self._breakpoints and bool(self._domains[hart].call(judge, start))
+
+    def failure(self, hart: int) -> str:
+        """Why the last breakpoint of a hart could not be judged, in a sentence; empty if it could."""
+        detail = self._harts[hart].get("judge_detail")
+        return {
+            Failure.NONE: "",
+            Failure.MEMORY: f"cannot access memory at address {detail:#x}",
+            Failure.DIVISION: "division by zero",
+            Failure.ENDLESS: f"it has not come to an end after {STEP_LIMIT:,} steps",
+        }[self._harts[hart].get("judge_failure")]
+
+    def judge_print(self, hart: int, index: int, depth: int) -> None:
+        """A breakpoint's command prints: tell `printer`."""
+        if self.printer is not None:
+            stack = [self._harts[hart].get("judge_stack", at) for at in reversed(range(depth))]
+            self.forget_pages()  # the hart may have changed anything since its slice began
+            self.printer(hart, self._programs.texts[index], tuple(stack[HIDDEN:]))
 
     @contextmanager
     def breakpoint_lifted(self, address: int) -> Iterator[None]:
@@ -325,27 +376,55 @@ class Debug:
         if address not in self._breakpoints:
             yield
             return
-        self._machine.engine.set_breakpoints(tuple(other for other in self._breakpoints if other != address))
+        self._set_breakpoints(other for other in self._breakpoints if other != address)
         try:
             yield
         finally:
-            self._machine.engine.set_breakpoints(tuple(self._breakpoints))
+            self._set_breakpoints(self._breakpoints)
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
-        """Stop before an access of a kind to any of `length` bytes at an effective address."""
-        self._watchpoints.append(Watch(kind, address, length))
-        self._machine.engine.set_watchpoints(self._watchpoints)
+        """Stop before an access of a kind to any of `length` bytes at a virtual address or an alias of it."""
+        self.insert_watch(Watch(kind, address, length))
 
     def remove_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Undo one insertion; one that was never inserted is ignored."""
-        watch = Watch(kind, address, length)
+        self.remove_watch(Watch(kind, address, length))
+
+    def insert_watch(self, watch: Watch) -> None:
+        """Stop at the accesses that a watchpoint describes."""
+        self._watchpoints.append(watch)
+        self._machine.engine.set_watchpoints(self._watchpoints)
+
+    def remove_watch(self, watch: Watch) -> None:
+        """Undo one insertion; one that was never inserted is ignored."""
         if watch in self._watchpoints:
             self._watchpoints.remove(watch)
             self._machine.engine.set_watchpoints(self._watchpoints)
 
-    def watchpoint(self, index: int) -> Watch:
-        """A watchpoint by the number that the engine knows it by."""
-        return self._watchpoints[index]
+    @contextmanager
+    def watchpoints_lifted(self) -> Iterator[None]:
+        """Have no watchpoints for a while."""
+        self._machine.engine.set_watchpoints(())
+        try:
+            yield
+        finally:
+            self._machine.engine.set_watchpoints(self._watchpoints)
+
+    def watchpoint_hit(self, hart: int) -> WatchpointHit:
+        """What the engine says of the watchpoint that stopped a hart."""
+        block = self._harts[hart]
+        index, access, size, made = (block.get("stop_detail", at) for at in range(4))
+        watch = self._watchpoints[index]
+        return WatchpointHit(
+            hart,
+            watch.kind,
+            watch.address,
+            access,
+            size,
+            block.get("access_mask") & (SIGNED - 1),
+            next(kind for kind, bits in KINDS.items() if bits == made),
+            watch,
+        )
 
     def mask_interrupts(self, masked: bool) -> None:
         """Hold interrupts back (QEMU's `sstep` bit NOIRQ) or let them in."""

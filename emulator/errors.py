@@ -39,3 +39,7 @@ class CsrRefused(EmulatorError):
 
 class EngineError(EmulatorError):
     """Raised when the compiled engine cannot be built or loaded on this host; the reference engine still works."""
+
+
+class JudgementRefused(EmulatorError):
+    """Raised when what a debugger attached to a breakpoint makes no sense; says what is wrong with it."""

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from emulator.board import VirtBoard
+from emulator.catching import Catches
 from emulator.clock import TICKS_PER_SECOND, Clock
 from emulator.debug import Debug
 from emulator.engine import make_engine
 from emulator.engine.reference import ReferenceDomain
+from emulator.engine.watching import Watch
 from emulator.hart.block import Blocks, HartBlock
 from emulator.hart.fields import Interrupt, Privilege
 from emulator.hart.state import MASK64, NEVER, NO_TAG, Attention, StopCode
@@ -99,6 +101,8 @@ class Machine:
         self._slice_end = 0
         self._requested: Stop | None = None
         self._observer: Observer | None = None
+        self._observed = (False, False)
+        self._catching = False
         self._interrupted = False
         self.hypervisor: Hypervisor | None = None
         """Who takes the traps out of guests, where no code in HS-mode does (see the hart's field `leave_guest`)."""
@@ -106,6 +110,7 @@ class Machine:
             config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self._request, transmit
         )
         self.debug = Debug(self, self._blocks, self._backing)
+        self.catches = Catches(self.harts, self._arm, self.debug.read_csr, self._request)
         self._rules = [ReferenceDomain(self._blocks, hart, self._backing, self) for hart in self.harts]
         self.clock.adjusted = self._update_timers
         self._power_on()
@@ -147,7 +152,18 @@ class Machine:
         Its methods are called inside a run slice and must not run the machine; reading through `debug` is fine.
         """
         self._observer = observer
-        self.engine.observe(traps=traps, code=code)
+        self._observed = (traps, code)
+        self._observe()
+
+    def _arm(self, traps: bool, numbers: frozenset[int]) -> None:
+        """Hear of traps and of accesses to CSRs, because some are to be caught."""
+        self._catching = traps
+        self._observe()
+        self.engine.watch_csrs(numbers)
+
+    def _observe(self) -> None:
+        traps, code = self._observed
+        self.engine.observe(traps=traps or self._catching, code=code)
 
     # Running.
 
@@ -186,6 +202,7 @@ class Machine:
                 continue
             stop = self._slice(hart, min(left, self._turns.end - hart.get("time_base"), self.engine.longest))
             left -= hart.get("budget0")
+            self._finish_access(hart, stop)
             if stop is not None:
                 return stop
 
@@ -200,6 +217,7 @@ class Machine:
         self._expire_timers()
         with self.debug.breakpoint_lifted(block.get("pc")):
             stop = self._slice(block, 1)
+            self._finish_access(block, stop)
         block.put("waiting", 0)
         self._turns.stepped()
         self._advance()
@@ -237,6 +255,12 @@ class Machine:
             self._break_reservations(hart)
         return self._stop_of(hart)
 
+    def _finish_access(self, hart: HartBlock, stop: Stop | None) -> None:
+        """Let a hart make the access that a watchpoint stopped, where that is to stop behind it."""
+        if isinstance(stop, WatchpointHit) and isinstance(stop.watch, Watch) and stop.watch.after:
+            with self.debug.watchpoints_lifted(), self.debug.breakpoint_lifted(hart.get("pc")):
+                self._slice(hart, 1)
+
     def _break_reservations(self, runner: HartBlock) -> None:
         """A hart may have stored anywhere: the others' load reservations are gone."""
         for hart in self.harts:
@@ -248,11 +272,9 @@ class Machine:
             return self.hypervisor.trapped(hart)
         match hart.get("stop"):
             case StopCode.BREAKPOINT:
-                return BreakpointHit(hart.index, hart.get("pc"))
+                return BreakpointHit(hart.index, hart.get("pc"), self.debug.failure(hart.index))
             case StopCode.WATCHPOINT:
-                watch = self.debug.watchpoint(hart.get("stop_detail", 0))
-                access, size = hart.get("stop_detail", 1), hart.get("stop_detail", 2)
-                return WatchpointHit(hart.index, watch.kind, watch.address, access, size)
+                return self.debug.watchpoint_hit(hart.index)
             case StopCode.TRAP_LOOP:
                 mode = "m" if hart.get("priv") == Privilege.M else "vs" if hart.get("virt") else "s"
                 return TrapLoop(hart.index, hart.get("pc"), hart.get(f"{mode}cause"), hart.get(f"{mode}tval"))
@@ -328,13 +350,27 @@ class Machine:
 
     def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
         """A hart takes a trap, and an observer wants to know."""
-        if self._observer is not None:
+        if self._observed[0] and self._observer is not None:
             self._observer.trap_taken(hart, pc, cause, tval)
+        if self._catching:
+            self.catches.trap_taken(hart, pc, cause, tval)
 
     def code_decoded(self, hart: int, address: int) -> None:
         """A hart executes an instruction for the first time, and an observer wants to know."""
         if self._observer is not None:
             self._observer.code_decoded(hart, address)
+
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """An instruction accesses a CSR that is watched."""
+        self.catches.csr_accessed(hart, named, phase)
+
+    def judge_csr(self, hart: int, number: int) -> int:
+        """A breakpoint's condition reads a CSR; it was checked that there is one."""
+        return self.debug.read_csr(hart, number)
+
+    def judge_print(self, hart: int, index: int, depth: int) -> None:
+        """A breakpoint's command prints."""
+        self.debug.judge_print(hart, index, depth)
 
     # What the board asks of the machine.
 

@@ -32,10 +32,12 @@ class BreakpointHit:
     Attributes:
         hart: Index of the hart.
         address: Virtual address of the instruction, the hart's pc.
+        failure: Why the breakpoint's condition could not be evaluated; empty where it could, or there was none.
     """
 
     hart: int
     address: int
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ class WatchpointHit:
         address: The address that the watchpoint was inserted with.
         access: First byte of the access, as the program formed it.
         size: Bytes of the access.
+        ignored: How many of the access's upper address bits its mode ignored.
+        made: What the access was.
+        watch: The watchpoint.
     """
 
     hart: int
@@ -55,6 +60,9 @@ class WatchpointHit:
     address: int
     access: int
     size: int
+    ignored: int = 0
+    made: WatchKind = WatchKind.ACCESS
+    watch: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +114,27 @@ class HypervisorExit:
     hart: int
 
 
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """A hart did what is to be caught (`emulator.catching`), and has not begun the next instruction.
+
+    Attributes:
+        hart: Index of the hart.
+        catch: What was to be caught.
+        text: What happened, in a sentence.
+    """
+
+    hart: int
+    catch: object
+    text: str
+
+
 Stop: TypeAlias = (
     BudgetSpent
     | Interrupted
     | BreakpointHit
     | WatchpointHit
+    | Caught
     | GuestExit
     | GuestReset
     | Idle

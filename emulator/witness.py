@@ -110,6 +110,16 @@ class Bystander:
     def line_written(self, hart: int) -> None:
         """Nothing was written."""
 
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """Nobody hears of it."""
+
+    def judge_csr(self, hart: int, number: int) -> int:
+        """There is none to read."""
+        return 0
+
+    def judge_print(self, hart: int, index: int, depth: int) -> None:
+        """Nobody hears of it."""
+
 
 class Witness(ReferenceDomain):
     """The reference domain of one hart, with nothing of what it does reaching the hart.

@@ -8,12 +8,12 @@ from typing import Final
 
 import trio
 
-from protocol.replies import ErrorText, Reply
+from protocol.replies import ConsoleOutput, ErrorText, Reply
 from protocol.requests import Request
 from protocol.session import Closed, Interrupt, Need, Session
 from rvgdb.client import Client
 from rvgdb.dispatch import dispatch
-from rvgdb.handlers.stops import stop_reply
+from rvgdb.handlers.stops import stop_answer
 from rvgdb.runner import Halt, StepMask
 from rvgdb.settings import OnDisconnect
 from rvgdb.wire import Wire, WireBroken
@@ -138,6 +138,7 @@ class Connection:
         if not self._attached:
             self._attached = True
             self._client.runner.listener = self._deliver
+            self._client.runner.speaker = self._speak
         await self._client.runner.halt()
 
     async def _deliver(self, halt: Halt) -> None:
@@ -146,10 +147,20 @@ class Connection:
             return
         self._client.in_flight = False
         try:
-            await self._wire.send(self._session.send(stop_reply(self._client, halt)))
+            for reply in stop_answer(self._client, halt):
+                await self._wire.send(self._session.send(reply))
         except WireBroken as error:
             _log.info("the debugger did not hear of the halt: %s", error)
         self._delivered.set()
+
+    async def _speak(self) -> None:
+        """Pass on what breakpoints printed; a debugger that has left hears nothing."""
+        text = self._client.target.printed.take()
+        if text and self._client.in_flight:
+            try:
+                await self._wire.send(self._session.send(ConsoleOutput(text)))
+            except WireBroken as error:
+                _log.info("the debugger did not hear what a breakpoint printed: %s", error)
 
     async def _say_last_words(self, closed: Closed) -> None:
         _log.info("session over: %s", closed.reason)
@@ -164,8 +175,10 @@ class Connection:
         client.in_flight = False
         await runner.halt()
         runner.listener = None
+        runner.speaker = None
         runner.step_mask = StepMask.ALL
         client.target.breakpoints.clear()
+        client.target.points.clear()
         client.target.memory.physical = False
         if client.said_goodbye or self._on_disconnect is OnDisconnect.AS_IT_WAS:
             goes_on = was_running

@@ -51,6 +51,8 @@ CAPABILITIES: Final = frozenset(
         Capability.SOFTWARE_BREAKPOINTS,
         Capability.HARDWARE_BREAKPOINTS,
         Capability.WATCHPOINTS,
+        Capability.BREAKPOINT_CONDITIONS,
+        Capability.BREAKPOINT_COMMANDS,
         Capability.STOP_REASONS,
         Capability.RANGE_STEP,
         Capability.MONITOR,

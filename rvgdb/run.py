@@ -98,6 +98,7 @@ class Assembly:
             stops_at=self._target.breakpoints.stops_at,
             report=self._report,
             after_slice=self._flush,
+            tell=lambda halt: self._target.points.tell(halt.cause, machine.debug.read_pc(halt.hart)).rstrip(),
             pacer=Pacer(machine.clock) if machine.config.icount.sleep else None,
             no_reboot=settings.no_reboot,
             unattended=settings.gdb is None and settings.monitor is None and not shared,

@@ -20,6 +20,7 @@ import trio
 from emulator.stops import (
     BreakpointHit,
     BudgetSpent,
+    Caught,
     GuestExit,
     GuestReset,
     HypervisorExit,
@@ -77,7 +78,7 @@ class Paused:
     """Somebody asked the guest to halt."""
 
 
-Cause: TypeAlias = BreakpointHit | WatchpointHit | TrapLoop | GuestExit | Stepped | Paused
+Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | GuestExit | Stepped | Paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class State(Enum):
 
 
 Listener: TypeAlias = Callable[[Halt], Awaitable[None]]
+Speaker: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Runner:
@@ -127,8 +129,9 @@ class Runner:
 
     Args:
         machine: The machine; nobody else may call its `run` and `step`.
-        stops_at: Whether a breakpoint is at an address: a range step ends there.
+        stops_at: Whether a breakpoint stops a hart at an address, its pc: a range step ends there.
         report: Prints a line for the user.
+        tell: What there is to say of a halt, a line without its end, where no debugger is there to hear it.
         after_slice: Called at the end of every slice, in whichever thread ran it: flushes the console.
         pacer: Holds guest time back to the wall clock, or None.
         no_reboot: End instead of resetting when the guest asks for a reset.
@@ -139,9 +142,10 @@ class Runner:
         self,
         machine: Machine,
         *,
-        stops_at: Callable[[int], bool],
+        stops_at: Callable[[int, int], bool],
         report: Callable[[str], None],
         after_slice: Callable[[], None] = lambda: None,
+        tell: Callable[[Halt], str] = lambda _: "",
         pacer: Pacer | None = None,
         no_reboot: bool = False,
         unattended: bool = False,
@@ -150,6 +154,8 @@ class Runner:
         self.state = State.HALTED
         self.listener: Listener | None = None
         """Told of every halt after a `resume` that did not halt at once: the attached debugger."""
+        self.speaker: Speaker | None = None
+        """Called after every slice, before a halt is announced: passes on what breakpoints print."""
         self.step_mask = StepMask.ALL
         self.last = Halt(0, Paused())
         self.finished = trio.Event()
@@ -157,6 +163,7 @@ class Runner:
         self._stops_at = stops_at
         self._report = report
         self._after_slice = after_slice
+        self._tell = tell
         self._pacer = pacer
         self._no_reboot = no_reboot
         self._unattended = unattended
@@ -275,6 +282,8 @@ class Runner:
         self.last = halt
         self.state = State.HALTED
         self._halted.set()
+        if self.listener is None and (told := self._tell(halt)):
+            self._report(told)
         if isinstance(halt.cause, TrapLoop) and not self._loop_reported:
             self._loop_reported = True
             self._report(trap_loop_text(halt.cause))
@@ -292,6 +301,8 @@ class Runner:
                     self.machine.receive(bytes(self._input))
                     self._input.clear()
                 halt = await trio.to_thread.run_sync(self._slice, self._plan)
+            if self.speaker is not None:
+                await self.speaker()
             if halt is not None:
                 return halt
             await self._rest()
@@ -353,7 +364,7 @@ class Runner:
         if plan.span is not None:
             pc = self.machine.debug.read_pc(first)
             if plan.span[0] <= pc < plan.span[1]:
-                return Halt(first, BreakpointHit(first, pc)) if self._stops_at(pc) else None
+                return Halt(first, BreakpointHit(first, pc)) if self._stops_at(first, pc) else None
         return Halt(first, Stepped())
 
     def _mask(self, masked: bool) -> None:
@@ -369,7 +380,7 @@ class Runner:
             case Idle():
                 self._idle = True
                 return None
-            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart):
+            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart) | Caught(hart=hart):
                 return Halt(hart, stop)
             case GuestExit():
                 return Halt(self.last.hart, stop)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, Protocol, TextIO, TypeAlias
 
+from emulator.catching import Catches
 from emulator.errors import BusFault
 from emulator.memory.bus import Bus
 from emulator.stops import BudgetSpent, Stop
@@ -180,6 +181,7 @@ class TracedMachine:
         self._log = log
         self.debug: Debug = machine.debug
         self.clock: Clock = machine.clock
+        self.catches: Catches = machine.catches
         self.harts: Sequence[object] = machine.harts
 
     def run(self, budget: int, *, only: frozenset[int] | None = None) -> Stop:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from emulator.engine.hooks import Hooks
     from emulator.engine.watching import Watch
     from emulator.hart.block import Blocks, HartBlock
+    from emulator.judgements import Programs
     from emulator.memory.ram import Backing
 
 ENGINES = ("compiled", "reference")
@@ -37,8 +38,8 @@ class Engine(Protocol):
         """Someone other than a hart wrote `length` bytes at a backing offset."""
         ...
 
-    def set_breakpoints(self, addresses: Sequence[int]) -> None:
-        """Replace the set of breakpoints (virtual addresses)."""
+    def set_breakpoints(self, addresses: Sequence[int], programs: Programs = ...) -> None:
+        """Replace the set of breakpoints (virtual addresses); who has a program stops only where that says so."""
         ...
 
     def set_watchpoints(self, watches: Sequence[Watch]) -> None:
@@ -47,6 +48,10 @@ class Engine(Protocol):
 
     def observe(self, *, traps: bool, code: bool) -> None:
         """Have `Hooks.trap_taken` or `Hooks.code_decoded` called from now on, or not."""
+        ...
+
+    def watch_csrs(self, numbers: frozenset[int]) -> None:
+        """Have `Hooks.csr_accessed` called for instructions that name these CSRs, and for no others."""
         ...
 
     def set_special(self, physical: int | None) -> None:

@@ -68,7 +68,7 @@ def module_text() -> str:
 
     for name, params, result, build in (*runtime.FUNCTIONS, *decoding.FUNCTIONS):
         parts.append(runtime.emit_function(name, params, result, build, wanted))
-    kept = ["run", "drop_line"]
+    kept = ["run", "drop_line", *runtime.SEEN_CSR.values()]
     for name, special in handlers.SPECIAL:
         parts.append(handlers.emit_special(name, special, wanted))
         kept.append(name)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 from emulator.engine import cache as disk
 from emulator.engine.decoding import ILLEGAL, TARGETS, Tables
 from emulator.engine.layout import CSR_ENTRY, PAGE, PAGE_SHIFT, RAM_BASE, RECORD_PAGE, VARIANTS
+from emulator.engine.runtime import SEEN_CSR
 from emulator.engine.watching import Watch, watch_table
 from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.state import HART_OFFSETS, HART_SIZE, MASK64, Attention, Observed, Pending, StopCode
+from emulator.judgements import NO_PROGRAMS, Programs
 from emulator.memory.ram import Mapping
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ ON_STORE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctype
 ON_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
 ON_TRAP: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_DECODE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
+ON_CSR: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
+ON_JUDGE_CSR: Final = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
+ON_JUDGE_PRINT: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 
 SPECIAL_NONE: Final = MASK64
 
@@ -145,6 +150,9 @@ class CompiledEngine:
             "on_line": ON_LINE(self._kept(hooks.line_written)),
             "on_trap": ON_TRAP(self._kept(hooks.trap_taken)),
             "on_decode": ON_DECODE(self._kept(hooks.code_decoded)),
+            "on_csr": ON_CSR(self._kept(hooks.csr_accessed)),
+            "on_judge_csr": ON_JUDGE_CSR(self._on_judge_csr),
+            "on_judge_print": ON_JUDGE_PRINT(self._kept(hooks.judge_print)),
         }
         blocks.shared.put("extensions", extensions)
         self._publish(backing)
@@ -161,6 +169,7 @@ class CompiledEngine:
             "stored": self._stored.address,
             "handlers": _pointer(self._code.handlers),
             "csr_table": _pointer(self._code.csr_table),
+            "csr_plain": _pointer(self._code.csr_table),
             "special_line": SPECIAL_NONE,
         }
         values |= {name: _pointer(getattr(tables, name)) for name in Tables.__slots__}
@@ -196,9 +205,13 @@ class CompiledEngine:
                 if mask >> line & 1 and start < offset + length and start + 64 > offset:
                     self._code.drop_line(hart, start >> 6)
 
-    def set_breakpoints(self, addresses: Sequence[int]) -> None:
+    def set_breakpoints(self, addresses: Sequence[int], programs: Programs = NO_PROGRAMS) -> None:
         """Replace the set of breakpoints."""
-        self._breaks = array("Q", addresses or [0])
+        self._breaks = array(
+            "Q", [word for address in addresses for word in (address, programs.starts.get(address, 0))]
+        )
+        self._programs = programs  # kept alive: compiled code holds its address
+        self._blocks.shared.put("judgements", _pointer(programs.code))
         self._blocks.shared.put("breaks", _pointer(self._breaks))
         self._blocks.shared.put("break_count", len(addresses))
         self.flush()
@@ -213,6 +226,14 @@ class CompiledEngine:
     def observe(self, *, traps: bool, code: bool) -> None:
         """Call the hooks `trap_taken` and `code_decoded` from now on, or not."""
         self._blocks.shared.put("observed", Observed.TRAPS * traps | Observed.CODE * code)
+
+    def watch_csrs(self, numbers: frozenset[int]) -> None:
+        """Have these CSRs' routines replaced in this machine's table."""
+        self._csr_table = array("Q", self._code.csr_table)
+        for number in numbers:
+            for column, symbol in enumerate(SEEN_CSR.values()):
+                self._csr_table[number * (CSR_ENTRY // 8) + column] = self._code.address(symbol)
+        self._blocks.shared.put("csr_table", _pointer(self._csr_table))
 
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to the 64-byte line of RAM at a physical address."""
@@ -251,6 +272,15 @@ class CompiledEngine:
             self._fault(hart, self._blocks.harts[hart].get("fault_cause"))
         except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
             self._failed(hart, error)
+
+    def _on_judge_csr(self, hart: int, number: int) -> int:
+        try:
+            return self._hooks.judge_csr(hart, number)
+        except BaseException as error:  # noqa: BLE001 -- kept, and raised again when the slice has ended
+            self._error = error
+            block = self._blocks.harts[hart]
+            block.put("attention", block.get("attention") | Attention.LEAVE)
+        return 0
 
     def _kept(self, hook: Callable[..., None]) -> Callable[..., None]:
         """A hook whose exception is raised when the slice has ended; its first argument is the hart."""

@@ -467,6 +467,7 @@ def _refetch(e: HandlerEmitter) -> None:
     """Behind a miss of the fetch TLB. A walk may set an A bit, so it belongs to the step that needs it."""
     for _ in e.when(e.eq("%bud", 0)):
         e.leave(StopCode.BUDGET)
+    e.put("budget", "%bud")
     e.call_plain("fetch")
     _found(e)
 
@@ -486,7 +487,8 @@ def _breakpoint(e: HandlerEmitter) -> None:
         e.tail("@spent")
     pc = e.own_pc()
     e.put("pc", pc)
-    for _ in e.when(e.ne(e.call_plain("has_break", f"i64 {pc}", result="i64"), 0)):
+    e.put("budget", "%bud")
+    for _ in e.when(e.ne(e.call_plain("stops_at", f"i64 {pc}", result="i64"), 0)):
         e.leave(StopCode.BREAKPOINT)
     offset = e.and_(pc, PAGE - 1)
     for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):

@@ -27,3 +27,15 @@ class Hooks(Protocol):
     def line_written(self, hart: int) -> None:
         """The special line (HTIF's words in RAM) was stored to."""
         ...
+
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """An instruction that names one of `Engine.watch_csrs` is at a phase (`emulator.hart.state.CsrPhase`)."""
+        ...
+
+    def judge_csr(self, hart: int, number: int) -> int:
+        """The condition of a breakpoint reads a CSR."""
+        ...
+
+    def judge_print(self, hart: int, index: int, depth: int) -> None:
+        """A command of a breakpoint prints text `index` of `Programs.texts`; `depth` values are on `judge_stack`."""
+        ...

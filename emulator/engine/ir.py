@@ -346,6 +346,14 @@ class Emitter:
             self.give_up_if_pending()
         return value
 
+    def attempt(self, target: Routine, *args: Value) -> tuple[Bool, Value]:
+        """Call a routine and clear what it left pending."""
+        self._wanted(target)
+        value = self.call_plain(target.name, *(f"i64 {text(arg)}" for arg in args), result="i64")
+        failed = self.ne(self.get("pending"), Pending.NONE)
+        self.put("pending", Pending.NONE)
+        return failed, value
+
     def give_up_if_pending(self) -> None:
         """Leave the function if what was just called could not finish."""
         for _ in self.when(self.ne(self.get("pending"), Pending.NONE), UNLIKELY):
@@ -397,6 +405,18 @@ class Emitter:
         for _ in self.observed(Observed.TRAPS):
             self.call_back("on_trap", self.get("self_index"), pc, cause, tval)
 
+    def judge_word(self, index: Value) -> Value:
+        """Load it."""
+        return self.load_raw("i64", self.at(self.shared_pointer("judgements"), self.shl(index, 3)))
+
+    def judge_csr(self, number: Value) -> Value:
+        """Ask Python."""
+        return self.call_back("on_judge_csr", self.get("self_index"), number, result="i64")
+
+    def judge_print(self, index: Value, depth: Value) -> None:
+        """Tell Python."""
+        self.call_back("on_judge_print", self.get("self_index"), index, depth)
+
     def collect_flags(self) -> None:
         """Move what the host's arithmetic raised to `fflags`."""
         self.call_plain("collect_flags")
@@ -436,8 +456,18 @@ class RoutineEmitter(Emitter):
     def watch(self, address: Value, size: Value, kind: int) -> None:
         """Compare with the watchpoints, if there are any."""
         for _ in self.when(self.ne(self.shared("watch_count"), 0), UNLIKELY):
-            self.call_plain("check_watches", f"i64 {text(address)}", f"i64 {text(size)}", f"i64 {kind}")
-            self.give_up_if_pending()
+            self._check_watches(address, size, kind, 0)
+
+    def watch_place(self, physical: Value, size: Value, kind: int) -> None:
+        """Compare where the access leads with the watchpoints of the other two spaces."""
+        for _ in self.when(self.ne(self.shared("watch_count"), 0), UNLIKELY):
+            self._check_watches(self.get("guest_physical"), size, kind, 1)
+            self._check_watches(physical, size, kind, 2)
+
+    def _check_watches(self, address: Value, size: Value, kind: int, space: int) -> None:
+        args = (f"i64 {text(address)}", f"i64 {text(size)}", f"i64 {kind}", f"i64 {space}")
+        self.call_plain("check_watches", *args)
+        self.give_up_if_pending()
 
     def cache(self, formed: Value, address: Value, physical: Value) -> None:
         """Fill the soft TLB."""

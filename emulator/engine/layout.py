@@ -30,8 +30,11 @@ AUX: Final = 11
 IMM: Final = 12
 """Offsets in a record."""
 
-WATCH: Final = 32
-"""Bytes of a watchpoint's entry: first byte, last byte, kinds of access, index."""
+WATCH: Final = 40
+"""Bytes of a watchpoint's entry: the words of `emulator.engine.watching.watch_table`."""
+
+BREAK: Final = 16
+"""Bytes of a breakpoint's entry: address, first word of its program in `judgements` or 0."""
 
 CSR_ENTRY: Final = 32
 """Bytes of a CSR's entry: routines for read, base and write, then nothing."""

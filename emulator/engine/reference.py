@@ -5,13 +5,14 @@ It also runs the machine where llvmlite has no wheel, and gives a debugger the h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from emulator.engine.integers import MASK, IntOps
+from emulator.engine.judging import judge
 from emulator.engine.layout import RAM_BASE
-from emulator.engine.watching import Watch
+from emulator.engine.watching import Space, Watch, concerns, watched_range
 from emulator.errors import BusFault
 from emulator.hart import csrs
 from emulator.hart.access import ATOMIC_READ, READ, WRITE, check_fetch, translate_fetch
@@ -19,7 +20,7 @@ from emulator.hart.arithmetic import exact
 from emulator.hart.faults import describe_fault
 from emulator.hart.fields import Cause
 from emulator.hart.floating import accrue, mark_dirty, require_float
-from emulator.hart.state import Attention, Observed, StopCode
+from emulator.hart.state import Attention, CsrPhase, Observed, StopCode
 from emulator.hart.translation import FETCH
 from emulator.hart.traps import poll_interrupts, take_exception
 from emulator.hart.triggers import consider_triggers
@@ -27,6 +28,7 @@ from emulator.isa.domain import Routine
 from emulator.isa.extensions import EXTENSION_BITS
 from emulator.isa.rows import SINK
 from emulator.isa.table import Instruction, decode, instruction_length
+from emulator.judgements import NO_PROGRAMS, Programs
 
 if TYPE_CHECKING:
     from emulator.engine.hooks import Hooks
@@ -92,6 +94,8 @@ class ReferenceDomain(IntOps):
         self.bits = 0
         self.watches: Sequence[Watch] = ()
         self.special: int | None = None
+        self.judgements: Sequence[int] = ()
+        self.watched_csrs: frozenset[int] = frozenset()
 
     def when(self, cond: bool) -> Iterator[None]:
         """Run the body once if the condition holds."""
@@ -124,14 +128,40 @@ class ReferenceDomain(IntOps):
             return done.value
         return 0
 
+    def attempt(self, target: Routine, *args: int) -> tuple[bool, int]:
+        """Run a routine and catch its exception."""
+        try:
+            return False, self.call(target, *args)
+        except Trapped:
+            return True, 0
+
+    def judge_word(self, index: int) -> int:
+        """A word of the programs."""
+        return self.judgements[index]
+
+    def judge_csr(self, number: int) -> int:
+        """Ask the machine."""
+        return self._hooks.judge_csr(self.hart.index, number)
+
+    def judge_print(self, index: int, depth: int) -> None:
+        """Tell the machine."""
+        self._hooks.judge_print(self.hart.index, index, depth)
+
     def call_csr(self, kind: str, number: int, *args: int) -> int:
         """Run the meaning of an instruction's access to a CSR."""
         row = csrs.BY_NUMBER.get(number)
         if row is None:
             self.illegal()
             return 0
+        watched = number in self.watched_csrs
+        if watched and kind == "write":
+            self._hooks.csr_accessed(self.hart.index, number, CsrPhase.BEFORE_WRITE)
         make = {"read": csrs.read_instruction, "base": csrs.base_instruction, "write": csrs.write_instruction}[kind]
-        return self.call(Routine(kind, 1, make(row)), *(args or (0,)))
+        value = self.call(Routine(kind, 1, make(row)), *(args or (0,)))
+        if watched:
+            phase = CsrPhase.WRITTEN if kind == "write" else CsrPhase.READ
+            self._hooks.csr_accessed(self.hart.index, number, phase)
+        return value
 
     def ret(self, value: int = 0) -> None:
         """Return from the routine."""
@@ -180,9 +210,22 @@ class ReferenceDomain(IntOps):
 
     def watch(self, address: int, size: int, kind: int) -> None:
         """Stop before an access that a watchpoint covers."""
+        self._compare(address, size, kind, Space.VIRTUAL)
+
+    def watch_place(self, physical: int, size: int, kind: int) -> None:
+        """Stop before an access that leads to where a watchpoint is."""
+        if self.watches:
+            self._compare(self.get("guest_physical"), size, kind, Space.GUEST_PHYSICAL)
+            self._compare(physical, size, kind, Space.PHYSICAL)
+
+    def _compare(self, address: int, size: int, kind: int, space: Space) -> None:
         for index, candidate in enumerate(self.watches):
-            if candidate.covers(address, size, kind):
-                for at, detail in enumerate((index, address, size)):
+            start, end, flags, context = candidate.words
+            first, last = watched_range(self, start, end, flags)
+            if candidate.space is space and flags & kind and first < address + size and address <= last:
+                if not concerns(self, start, flags, context):
+                    continue
+                for at, detail in enumerate((index, self.get("access_formed"), size, kind)):
                     self.put("stop_detail", detail, at)
                 raise _Watched
 
@@ -395,6 +438,7 @@ class ReferenceEngine:
         blocks.shared.put("extensions", extensions)
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
+        self._starts: Mapping[int, int] = {}
 
     def run(self, hart: HartBlock, steps: int) -> None:
         """Run a hart for at most `steps` steps; its `stop` field says why it came back, `budget` what is left."""
@@ -406,7 +450,8 @@ class ReferenceEngine:
             domain.call(poll_interrupts)
             if hart.get("budget") == 0:
                 return
-            if hart.get("pc") in self._breaks:
+            pc = hart.get("pc")
+            if pc in self._breaks and domain.call(judge, self._starts.get(pc, 0)):
                 hart.put("stop", StopCode.BREAKPOINT)
                 return
             self._show(hart)
@@ -438,9 +483,12 @@ class ReferenceEngine:
     def ram_changed(self, offset: int, length: int) -> None:
         """Nothing is cached."""
 
-    def set_breakpoints(self, addresses: Sequence[int]) -> None:
+    def set_breakpoints(self, addresses: Sequence[int], programs: Programs = NO_PROGRAMS) -> None:
         """Replace the set of breakpoints."""
         self._breaks = frozenset(addresses)
+        self._starts = programs.starts
+        for domain in self._domains:
+            domain.judgements = programs.code
 
     def set_watchpoints(self, watches: Sequence[Watch]) -> None:
         """Replace the set of watchpoints."""
@@ -451,6 +499,11 @@ class ReferenceEngine:
         """Call the hooks `trap_taken` and `code_decoded` from now on, or not."""
         self._blocks.shared.put("observed", Observed.TRAPS * traps | Observed.CODE * code)
         self._shown.clear()
+
+    def watch_csrs(self, numbers: frozenset[int]) -> None:
+        """Call the hook `csr_accessed` for these from now on."""
+        for domain in self._domains:
+            domain.watched_csrs = numbers
 
     def set_special(self, physical: int | None) -> None:
         """Have `Hooks.line_written` called for stores to a 64-byte line of RAM."""

@@ -18,7 +18,10 @@ from emulator.engine.hostfloat import (
     host_features,
 )
 from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
+from emulator.engine.judging import judge
 from emulator.engine.layout import (
+    BREAK,
+    CSR_ENTRY,
     LINE_SHIFT,
     NOWHERE,
     PAGE,
@@ -29,6 +32,7 @@ from emulator.engine.layout import (
     RECORD_PAGE,
     WATCH,
 )
+from emulator.engine.watching import SPACE_SHIFT, Space, concerns, watched_range
 from emulator.hart.access import check_fetch, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import DYNAMIC, LAST_OF_HOST, float_dirty
@@ -42,6 +46,7 @@ from emulator.hart.state import (
     TABLE_ENTRIES,
     TABLE_ENTRY,
     TLB_ENTRIES,
+    CsrPhase,
     Pending,
 )
 from emulator.hart.translation import FETCH, LOAD, STORE
@@ -49,6 +54,9 @@ from emulator.hart.triggers import consider_triggers, near_trigger
 
 if TYPE_CHECKING:
     from emulator.isa.domain import Routine, Value
+
+CSR_NUMBER: Final = 20
+"""Place of a CSR's number in the instructions that access one."""
 
 PAGE_BITS: Final = MASK64 ^ (PAGE - 1)
 
@@ -210,8 +218,10 @@ def _fill_data(e: RuntimeEmitter) -> None:
     lines = e.var(e.load_word(e.lines_of(backing)))
     e.put("watch_reads", 0)
     for _ in e.when(e.ne(e.shared("watch_count"), 0), UNLIKELY):
-        watched = e.and_("%a1", PAGE_BITS)
-        lines.set(e.or_(lines.get(), e.call_plain("watched_lines", f"i64 {watched}", result="i64")))
+        for space, address in zip(Space, ("%a1", e.get("guest_physical"), "%a2"), strict=True):
+            watched = e.and_(address, PAGE_BITS)
+            found = e.call_plain("watched_lines", f"i64 {watched}", f"i64 {int(space)}", result="i64")
+            lines.set(e.or_(lines.get(), found))
     for _ in e.when(e.ne(e.and_(e.get("armed"), LOAD | STORE), 0), UNLIKELY):
         effective = e.and_("%a1", PAGE_BITS)
         e.put("watch_reads", e.or_(e.get("watch_reads"), e.call(near_trigger, effective, LOAD)))
@@ -228,18 +238,21 @@ def _fill_data(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def _each_watch(e: RuntimeEmitter, visit: Callable[[str, Value, Value, Value], None]) -> None:
-    """Emit a loop over the watchpoints: `visit(entry, first, last, kinds)`."""
+def _each_watch(e: RuntimeEmitter, space: Value, visit: Callable[[str, Value, Value, Value], None]) -> None:
+    """Emit a loop over the watchpoints of a space: `visit(entry, first, last, flags)`, as the access sees them."""
     index = e.var(0)
     count, table = e.shared("watch_count"), e.shared_pointer("watches")
     for _ in e.loop(lambda: e.ult(index.get(), count)):
         entry = e.at(table, e.mul(index.get(), WATCH))
-        visit(entry, e.load_word(entry), e.load_word(e.at(entry, 8)), e.load_word(e.at(entry, 16)))
+        flags = e.load_word(e.at(entry, 16))
+        for _ in e.when(e.eq(e.lshr(flags, SPACE_SHIFT), space)):
+            first, last = watched_range(e, e.load_word(entry), e.load_word(e.at(entry, 8)), flags)
+            visit(entry, first, last, flags)
         index.set(e.add(index.get(), 1))
 
 
 def _watched_lines(e: RuntimeEmitter) -> None:
-    """Mask of the lines of page %a0 with a watchpoint on stores; `watch_reads` tells of one on loads."""
+    """Mask of the lines of page %a0 of space %a1 with a watchpoint on stores; `watch_reads` tells of one on loads."""
     mask = e.var(0)
     last_byte = e.or_("%a0", PAGE - 1)
 
@@ -251,24 +264,25 @@ def _watched_lines(e: RuntimeEmitter) -> None:
             mask.set(e.or_(mask.get(), e.select(e.ne(e.and_(kinds, STORE), 0), lines, 0)))
             e.put("watch_reads", e.or_(e.get("watch_reads"), e.and_(kinds, LOAD)))
 
-    _each_watch(e, visit)
+    _each_watch(e, "%a1", visit)
     e.ret(mask.get())
 
 
 def _check_watches(e: RuntimeEmitter) -> None:
-    """Stop if a watchpoint covers the %a1 bytes at %a0 for an access of kind %a2."""
+    """Stop if a watchpoint covers the %a1 bytes at %a0 of space %a3 for an access of kind %a2."""
     end = e.add("%a0", e.sub("%a1", 1))
 
-    def visit(entry: str, first: Value, last: Value, kinds: Value) -> None:
+    def visit(entry: str, first: Value, last: Value, flags: Value) -> None:
         covers = e.both(e.uge(end, first), e.uge(last, "%a0"))
-        for _ in e.when(e.both(covers, e.ne(e.and_(kinds, "%a2"), 0))):
-            e.put("stop_detail", e.load_word(e.at(entry, 24)), 0)
-            e.put("stop_detail", "%a0", 1)
-            e.put("stop_detail", "%a1", 2)
-            e.put("pending", Pending.WATCH)
-            e.ret()
+        for _ in e.when(e.both(covers, e.ne(e.and_(flags, "%a2"), 0))):
+            for _ in e.when(concerns(e, e.load_word(entry), flags, e.load_word(e.at(entry, 24)))):
+                details = (e.load_word(e.at(entry, 32)), e.get("access_formed"), "%a1", "%a2")
+                for at, detail in enumerate(details):
+                    e.put("stop_detail", detail, at)
+                e.put("pending", Pending.WATCH)
+                e.ret()
 
-    _each_watch(e, visit)
+    _each_watch(e, "%a3", visit)
     e.ret()
 
 
@@ -328,7 +342,7 @@ def _fetch(e: RuntimeEmitter) -> None:
         e.put_pointer("cur", entry)
         e.put_pointer("next_ip", e.at(records, e.shl(e.and_(address, PAGE - 1), 3)))
         e.ret()
-    for _ in e.when(e.ne(e.call_plain("has_break", f"i64 {address}", result="i64"), 0)):
+    for _ in e.when(e.ne(e.call_plain("stops_at", f"i64 {address}", result="i64"), 0)):
         e.put("pending", Pending.BREAK)
         e.ret()
     e.call_plain("single")
@@ -351,18 +365,20 @@ def _open_page(e: RuntimeEmitter) -> None:
     e.ret(base)
 
 
-def _each_break(e: RuntimeEmitter, visit: Callable[[Value], None]) -> None:
+def _each_break(e: RuntimeEmitter, visit: Callable[[Value, str], None]) -> None:
+    """Emit a loop over the breakpoints: `visit(address, entry)`."""
     index = e.var(0)
     count, table = e.shared("break_count"), e.shared_pointer("breaks")
     for _ in e.loop(lambda: e.ult(index.get(), count)):
-        visit(e.load_word(e.at(table, e.shl(index.get(), 3))))
+        entry = e.at(table, e.mul(index.get(), BREAK))
+        visit(e.load_word(entry), entry)
         index.set(e.add(index.get(), 1))
 
 
 def _plant_breaks(e: RuntimeEmitter) -> None:
     """Have the instructions of virtual page %a0 that have breakpoints decoded again, in the records at %a1."""
 
-    def visit(address: Value) -> None:
+    def visit(address: Value, _entry: str) -> None:
         for _ in e.when(e.eq(e.and_(address, PAGE_BITS), "%a0")):
             e.store_raw("ptr", "@decode", e.at("%a1", e.shl(e.and_(address, PAGE - 2), 3)))
 
@@ -370,12 +386,13 @@ def _plant_breaks(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def _has_break(e: RuntimeEmitter) -> None:
-    """Whether there is a breakpoint at virtual address %a0."""
+def _stops_at(e: RuntimeEmitter) -> None:
+    """Whether there is a breakpoint at virtual address %a0, the pc, and it is one to stop at now."""
 
-    def visit(address: Value) -> None:
+    def visit(address: Value, entry: str) -> None:
         for _ in e.when(e.eq(address, "%a0")):
-            e.ret(1)
+            e.put("pc", address)
+            e.ret(e.call(judge, e.load_word(e.at(entry, 8))))
 
     _each_break(e, visit)
     e.ret(0)
@@ -384,7 +401,7 @@ def _has_break(e: RuntimeEmitter) -> None:
 def _near_break(e: RuntimeEmitter) -> None:
     """Whether there is a breakpoint at page offset %a0 of any page."""
 
-    def visit(address: Value) -> None:
+    def visit(address: Value, _entry: str) -> None:
         for _ in e.when(e.eq(e.and_(address, PAGE - 1), "%a0")):
             e.ret(1)
 
@@ -485,6 +502,27 @@ def _float_context(e: RuntimeEmitter) -> None:
     e.ret()
 
 
+SEEN_CSR: Final = {kind: f"csr_seen_{kind}" for kind in ("read", "base", "write")}
+"""What stands in for the routines of a CSR that is watched."""
+
+
+def _seen_csr(column: int, kind: str) -> Builder:
+    """Access the CSR that the running instruction names with %a0, and tell Python before a write and afterwards."""
+
+    def build(e: RuntimeEmitter) -> None:
+        number = e.and_(e.lshr(e.call_plain("instruction_bits", result="i64"), CSR_NUMBER), 0xFFF)
+        if kind == "write":
+            e.call_back("on_csr", e.get("self_index"), number, CsrPhase.BEFORE_WRITE)
+        entry = e.add(e.mul(number, CSR_ENTRY), 8 * column)
+        function = e.load_raw("ptr", e.at(e.shared_pointer("csr_plain"), entry))
+        value = e.op(f"call i64 {function}(ptr %st, i64 %a0)")
+        e.give_up_if_pending()
+        e.call_back("on_csr", e.get("self_index"), number, CsrPhase.WRITTEN if kind == "write" else CsrPhase.READ)
+        e.ret(value)
+
+    return build
+
+
 FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("backing", ("i64",), "i64", _backing),
     *((f"load_physical_{size}", ("i64",), "i64", _load_physical(size)) for size in (1, 2, 4, 8)),
@@ -493,14 +531,15 @@ FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("mark_line", ("i64",), "void", _mark_line),
     ("forget_stores", ("i64",), "void", _forget_stores),
     ("fill_data", ("i64", "i64", "i64"), "void", _fill_data),
-    ("watched_lines", ("i64",), "i64", _watched_lines),
-    ("check_watches", ("i64", "i64", "i64"), "void", _check_watches),
+    ("watched_lines", ("i64", "i64"), "i64", _watched_lines),
+    ("check_watches", ("i64", "i64", "i64", "i64"), "void", _check_watches),
+    *((SEEN_CSR[kind], ("i64",), "i64", _seen_csr(at, kind)) for at, kind in enumerate(SEEN_CSR)),
     ("flush_tlbs", (), "void", _flush_tlbs),
     ("instruction_bits", (), "i64", _instruction_bits),
     ("fetch", (), "void", _fetch),
     ("open_page", ("i64",), "ptr", _open_page),
     ("plant_breaks", ("i64", "ptr"), "void", _plant_breaks),
-    ("has_break", ("i64",), "i64", _has_break),
+    ("stops_at", ("i64",), "i64", _stops_at),
     ("near_break", ("i64",), "i64", _near_break),
     ("single", (), "void", _single),
     ("collect_flags", (), "void", _collect_flags),

@@ -53,6 +53,7 @@ def start_access(d: Domain, formed: Value, begin: Routine = begin_access) -> Val
     d.call(begin)
     address = masked(d, formed)
     d.put("access_start", address)
+    d.put("access_formed", formed)
     return address
 
 
@@ -139,9 +140,10 @@ def _locate_both(d: Domain, address: Value, size: int, kind: int) -> None:
     """
     first = d.sub(PAGE + 1, d.and_(address, PAGE))
     second = masked(d, d.add(address, first))
-    d.watch(second, d.sub(size, first), kind & (LOAD | STORE) or LOAD)
-    d.call(locate, address, first, kind)
-    d.call(locate, second, d.sub(size, first), kind)
+    watched = kind & (LOAD | STORE) or LOAD
+    d.watch(second, d.sub(size, first), watched)
+    d.watch_place(d.call(locate, address, first, kind), first, watched)
+    d.watch_place(d.call(locate, second, d.sub(size, first), kind), d.sub(size, first), watched)
 
 
 def _stop_before(d: Domain, address: Value, size: int, kind: int) -> None:
@@ -184,6 +186,7 @@ def _reader(name: str, size: int, begin: Routine = begin_access, kind: int = LOA
                 value = d.or_(value, d.shl(d.call(read_byte, d.add(address, at), kind), 8 * at))
             d.ret(value)
         physical = d.call(locate, address, size, kind)
+        d.watch_place(physical, size, LOAD)
         if begin is begin_access:
             d.cache(formed, address, physical)
         d.ret(d.load_physical(physical, size))
@@ -204,6 +207,7 @@ def _writer(name: str, size: int, begin: Routine = begin_access) -> Routine:
                 d.call(write_byte, d.add(address, at), d.lshr(value, 8 * at))
             d.ret(0)
         physical = d.call(locate, address, size, STORE)
+        d.watch_place(physical, size, STORE)
         if begin is begin_access:
             d.cache(formed, address, physical)
         d.store_physical(physical, size, value)
@@ -241,6 +245,7 @@ def _atomic_read(size: int) -> Routine:
         _stop_before(d, address, size, LOAD | STORE)
         _aligned(d, address, size, Cause.STORE_MISALIGNED)
         physical = d.call(locate, address, size, STORE)
+        d.watch_place(physical, size, LOAD | STORE)
         d.cache(formed, address, physical)
         d.ret(d.load_physical(physical, size))
 
@@ -253,7 +258,7 @@ def atomic_pair(d: Domain, formed: Value) -> None:
     address = start_access(d, formed)
     _stop_before(d, address, 16, LOAD | STORE)
     _aligned(d, address, 16, Cause.STORE_MISALIGNED)
-    d.call(locate, address, 16, STORE)
+    d.watch_place(d.call(locate, address, 16, STORE), 16, LOAD | STORE)
     d.ret(0)
 
 

@@ -58,7 +58,7 @@ def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     start = d.and_(formed, MASK64 ^ (BLOCK - 1))
     d.watch(start_access(d, start), BLOCK, STORE)
     consider_triggers(d, start_access(d, formed), STORE)
-    _reach(d, formed, STORE)
+    d.watch_place(d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1)), BLOCK, STORE)
     for at in range(0, BLOCK, 8):
         d.call(WRITE[8], d.add(start, at), 0)
     d.ret(0)

@@ -34,6 +34,9 @@ TRAPS_KEPT: Final = 16
 TRAP_WORDS: Final = 8
 """Words that it keeps of each (`emulator.hart.traplog`); a power of two."""
 
+JUDGE_STACK: Final = 64
+"""Values that an expression at a breakpoint may have on its stack (`emulator.engine.judging`)."""
+
 TLB_ENTRIES: Final = 256
 """Entries of one TLB; a power of two."""
 
@@ -140,12 +143,14 @@ RUNTIME: Final = (
     Field("next_ip"),  # record that a fetch found
     Field("access_mode"),  # the mode that the current access is made in
     Field("access_mask"),  # how its address is masked (`emulator.hart.masking`)
+    Field("access_formed"),  # its first byte's address, as the program formed it
     Field("access_start"),  # its first byte's address, masked
     Field("access_address"),  # address of the part that is being translated: what a fault reports
     Field("access_kind"),  # what it is: LOAD, STORE, FETCH, EXECUTE
     Field("leaf"),  # kinds of access that the page just translated allows (see `emulator.hart.translation`)
     Field("allowed"),  # kinds of access that the PMP allows to the whole page that was checked last
     Field("walked"),  # kinds of access that the last walk's leaf allows
+    Field("guest_physical"),  # where the first stage of the last translation led
     Field("watch_reads"),  # whether the page being cached has a watchpoint on loads
     Field("cur"),  # fetch entry that the running code came through
     Field("tlb_data"),
@@ -155,6 +160,9 @@ RUNTIME: Final = (
     Field("raw"),  # bits of an instruction that lies across two pages
     Field("scratch_entry", FETCH_ENTRY // WORD),
     Field("scratch", 6),  # records of an instruction that is executed out of line, and of what follows it
+    Field("judge_failure"),  # why a breakpoint's condition could not be evaluated (`emulator.engine.judging`)
+    Field("judge_detail"),  # where
+    Field("judge_stack", JUDGE_STACK),
 )
 """The engine's own: derived, or void between runs."""
 
@@ -170,9 +178,10 @@ SHARED: Final = tuple(
         "ram ram_size rom_base rom_size "  # host address of RAM; the boot ROM is backed right after RAM
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
-        "on_load on_store on_line on_trap on_decode "  # callbacks into Python (`emulator.engine.hooks`)
-        "watches watch_count breaks break_count "  # tables of the debugger
-        "handlers csr_table rows buckets candidates halfwords half_rows "  # tables of the decoder
+        "on_load on_store on_line on_trap on_decode "
+        "on_judge_csr on_judge_print on_csr "  # callbacks into Python (`emulator.engine.hooks`)
+        "watches watch_count breaks break_count judgements "  # tables of the debugger
+        "handlers csr_table csr_plain rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"
     ).split()
 )
@@ -217,6 +226,14 @@ class Pending:
     """The instruction to be fetched has a breakpoint."""
     FAILED = 4
     """A device raised an error of the host: the instruction is given up, as if it had not begun."""
+
+
+class CsrPhase:
+    """When the callback of a watched CSR is called."""
+
+    READ = 0
+    BEFORE_WRITE = 1
+    WRITTEN = 2
 
 
 class Observed:

@@ -11,7 +11,7 @@ access that its PTE allows as it now stands. A page whose D bit is clear is not 
 first store walks again and sets the bit or faults.
 
 A debugger translates by the same walk, but asks for no permission and changes nothing: it answers `leaf_permissions`,
-`touch_leaf` and `pmp_permissions` itself (`emulator.debug.Inspector`).
+`touch_leaf` and `pmp_permissions` itself (`emulator.hart.inspection`).
 """
 
 from __future__ import annotations
@@ -268,6 +268,7 @@ def translate(d: Domain, address: Value, kind: Value, mode: Value) -> None:
     for _ in d.when(d.ne(d.lshr(root, SATP_MODE), 0)):
         place.set(d.call(walk, address, kind, root, FIRST))
         d.put("leaf", d.get("walked"))
+    d.put("guest_physical", place.get())
     hgatp = d.get("hgatp")
     for _ in d.when(d.both(guest, d.ne(d.lshr(hgatp, SATP_MODE), 0))):
         place.set(d.call(walk, place.get(), kind, hgatp, SECOND))

@@ -223,6 +223,10 @@ class Domain(Ops, Protocol):
         """Stop before an access (`emulator.hart.access.LOAD`, `STORE` or both) that a watchpoint covers."""
         ...
 
+    def watch_place(self, physical: Value, size: Value, kind: int) -> None:
+        """Stop before an access that a watchpoint covers by where it leads: called behind its translation."""
+        ...
+
     def cache(self, formed: Value, address: Value, physical: Value) -> None:
         """Remember where the page of an address is, so that the next access need not ask again.
 
@@ -259,6 +263,22 @@ class Domain(Ops, Protocol):
 
     def observe_trap(self, pc: Value, cause: Value, tval: Value) -> None:
         """Tell whoever watches the machine that a trap is being taken."""
+        ...
+
+    def attempt(self, target: Routine, *args: Value) -> tuple[Bool, Value]:
+        """Run a routine that may trap, and take no trap: whether it would have, and what it returned."""
+        ...
+
+    def judge_word(self, index: Value) -> Value:
+        """A word of the programs at breakpoints (`emulator.engine.judging`)."""
+        ...
+
+    def judge_csr(self, number: Value) -> Value:
+        """A CSR as a debugger reads it."""
+        ...
+
+    def judge_print(self, index: Value, depth: Value) -> None:
+        """Have the debugger print a text with the topmost of the `depth` values of `judge_stack`."""
         ...
 
     def in_trap_loop(self) -> None:

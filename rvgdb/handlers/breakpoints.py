@@ -5,11 +5,14 @@ from __future__ import annotations
 from protocol.replies import Ok, Reply
 from protocol.requests import InsertBreakpoint, RemoveBreakpoint
 from rvgdb.client import Client
+from rvgdb.target.judging import make_judgement
 
 
 def insert_breakpoint(client: Client, request: InsertBreakpoint) -> Reply:
-    """Twice the same is once."""
-    client.target.breakpoints.insert(request.kind, request.address, request.length)
+    """Twice the same is once; what conditions and commands say replaces what they said before."""
+    target = client.target
+    judgement = make_judgement(request.conditions, request.commands, target.registers.steps)
+    target.breakpoints.insert(request.kind, request.address, request.length, judgement)
     return Ok()
 
 

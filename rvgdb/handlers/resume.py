@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from protocol.replies import Reply
 from protocol.requests import ActionKind, Continue, ResumeThreads, Step, WhyStopped
-from rvgdb.client import Client, thread_of
-from rvgdb.handlers.stops import stop_reply
+from rvgdb.client import Answer, Client, thread_of
+from rvgdb.handlers.stops import stop_answer, stop_reply
 from rvgdb.runner import Resume
 from rvgdb.target.api import TargetError
 from rvgdb.target.csr_registers import SIZE
@@ -14,16 +14,16 @@ from rvgdb.target.registers import PC
 STEPS = (ActionKind.STEP, ActionKind.STEP_WITH_SIGNAL, ActionKind.STEP_IN_RANGE)
 
 
-def _go(client: Client, plan: Resume) -> Reply | None:
+def _go(client: Client, plan: Resume) -> Answer:
     """Resume; a step is answered at once, anything else when the guest halts."""
     halt = client.runner.resume(plan)
     if halt is not None:
-        return stop_reply(client, halt)
+        return stop_answer(client, halt)
     client.in_flight = True
     return None
 
 
-def resume_threads(client: Client, request: ResumeThreads) -> Reply | None:
+def resume_threads(client: Client, request: ResumeThreads) -> Answer:
     """Each hart takes the leftmost action that names it; a hart that none names does not run.
 
     Signals are a debugger's way to hand a program an exception; a machine has nobody to hand one to, so they are
@@ -61,13 +61,13 @@ def _set_pc(client: Client, hart: int, address: int | None) -> None:
         client.target.registers.write_register(hart, PC, address.to_bytes(SIZE, "little"))
 
 
-def resume(client: Client, request: Continue) -> Reply | None:
+def resume(client: Client, request: Continue) -> Answer:
     """All harts run, whatever `Hc` chose: as in QEMU."""
     _set_pc(client, client.hart if client.resume_hart is None else client.resume_hart, request.address)
     return _go(client, Resume())
 
 
-def step(client: Client, request: Step) -> Reply | None:
+def step(client: Client, request: Step) -> Answer:
     """The hart that `Hc` chose makes a step; the others stand still."""
     hart = client.hart if client.resume_hart is None else client.resume_hart
     _set_pc(client, hart, request.address)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, assert_never
 
-from emulator.stops import BreakpointHit, GuestExit, TrapLoop, WatchKind, WatchpointHit
-from protocol.replies import Exited, HardwareBreak, Reply, SoftwareBreak, StopReason, StopReply, WatchHit
+from emulator.engine.watching import Watch
+from emulator.stops import BreakpointHit, Caught, GuestExit, TrapLoop, WatchKind, WatchpointHit
+from protocol.replies import ConsoleOutput, Exited, HardwareBreak, Reply, SoftwareBreak, StopReason, StopReply, WatchHit
 from protocol.requests import BreakpointKind
 from rvgdb.client import Client, thread_of
 from rvgdb.runner import Halt, Paused, Stepped
@@ -40,6 +41,17 @@ WATCH_KINDS: Final = {
 }
 
 
+def stop_answer(client: Client, halt: Halt) -> tuple[Reply, ...]:
+    """The answer to a resume: what breakpoints printed and what must be said about the halt, then the stop reply."""
+    text = client.target.printed.take()
+    if isinstance(halt.cause, BreakpointHit) and halt.cause.failure:
+        where, why = halt.cause.address, halt.cause.failure
+        text += f"stopped at {where:#x} because the breakpoint's condition cannot be evaluated: {why}\n".encode()
+    text += client.target.points.tell(halt.cause, client.target.debug.read_pc(halt.hart)).encode()
+    reply = stop_reply(client, halt)
+    return (ConsoleOutput(text), reply) if text else (reply,)
+
+
 def stop_reply(client: Client, halt: Halt, *, asked: bool = False) -> Reply:
     """The answer to a resume, or to `?` when `asked`.
 
@@ -49,8 +61,12 @@ def stop_reply(client: Client, halt: Halt, *, asked: bool = False) -> Reply:
     signal = SIGTRAP
     cause = halt.cause
     match cause:
+        case BreakpointHit(address=address) if not client.target.breakpoints.was_set_at(address):
+            pass  # GDB goes on at once from the breakpoint of a pc where it knows of none
         case BreakpointHit(address=address):
             reason = HardwareBreak() if client.target.breakpoints.only_hardware(address) else SoftwareBreak()
+        case WatchpointHit(watch=Watch(after=True)) | Caught():
+            pass  # GDB did not set it and knows no reason; the console says what it was
         case WatchpointHit(kind=kind, address=address):
             reason = WatchHit(WATCH_KINDS[kind], address)
         case TrapLoop(cause=number):

@@ -6,6 +6,7 @@ from typing import Final
 
 from rvgdb.keyvals import nearest
 from rvgdb.monitor import (
+    catch,
     cont,
     cpu,
     csr,
@@ -23,10 +24,13 @@ from rvgdb.monitor import (
     system_reset,
     trap,
     walk,
+    watches,
 )
 from rvgdb.monitor.command import Command, MonitorError, Scene
 
 COMMANDS: Final = (
+    catch.COMMAND,
+    *watches.COMMANDS,
     cont.COMMAND,
     cpu.COMMAND,
     csr.COMMAND,

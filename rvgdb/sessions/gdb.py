@@ -10,10 +10,11 @@ async with open_rvgdb("-bios", "none", "-kernel", "guest.elf", "-S") as machine,
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from rvgdb.sessions.errors import CommandFailed
 from rvgdb.sessions.inspecting import InspectVerbs
 from rvgdb.sessions.mi import quote
 from rvgdb.sessions.process import COMMAND_LIMIT, open_mi
@@ -99,6 +100,10 @@ async def open_gdb(
     """
     async with open_mi(gdb) as mi:
         session = Gdb(mi)
+        with suppress(
+            CommandFailed
+        ):  # since GDB 13; without it the script of a `dprintf` is written in no known syntax
+            await mi.command("-fix-breakpoint-script-output")
         for setting in (*SETTINGS, *settings):
             await session.set(setting)
         if elf is not None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from emulator.catching import Catches
+from emulator.engine.watching import Watch
 from emulator.hart.traplog import TrapRecord
+from emulator.judgements import Judgement
 from emulator.stops import Stop, WatchKind
 from emulator.witness import Witness
 from protocol.requests import BreakpointKind
@@ -52,7 +55,13 @@ class CsrInfo(Protocol):
 
 
 class Debug(Protocol):
-    """A debugger's view of the machine; nothing here changes the guest but what it is asked to change."""
+    """A debugger's view of the machine; nothing here changes the guest but what it is asked to change.
+
+    Attributes:
+        printer: Told what breakpoints print: the hart, a text in the notation of C's printf, its arguments.
+    """
+
+    printer: Callable[[int, bytes, tuple[int, ...]], None] | None
 
     def read_x(self, hart: int, index: int) -> int:
         """Integer register, unsigned."""
@@ -115,12 +124,20 @@ class Debug(Protocol):
         """Write memory; raises `MemoryUnavailable`."""
         ...
 
-    def insert_breakpoint(self, address: int) -> None:
-        """Stop before the instruction at `address`."""
+    def insert_breakpoint(self, address: int, judgement: Judgement = ...) -> None:
+        """Stop before the instruction at `address` when the judgement says so; raises `JudgementRefused`."""
         ...
 
-    def remove_breakpoint(self, address: int) -> None:
+    def remove_breakpoint(self, address: int, judgement: Judgement = ...) -> None:
         """Undo `insert_breakpoint`."""
+        ...
+
+    def untagged(self, address: int) -> int:
+        """A data address without the bits that a hart ignores now."""
+        ...
+
+    def stops_at(self, hart: int, address: int) -> bool:
+        """Judge the breakpoint at a hart's pc."""
         ...
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
@@ -129,6 +146,14 @@ class Debug(Protocol):
 
     def remove_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Undo `insert_watchpoint`."""
+        ...
+
+    def insert_watch(self, watch: Watch) -> None:
+        """Stop at the accesses that a watchpoint describes."""
+        ...
+
+    def remove_watch(self, watch: Watch) -> None:
+        """Undo `insert_watch`."""
         ...
 
     def mask_interrupts(self, masked: bool) -> None:
@@ -171,6 +196,11 @@ class Machine(Protocol):
     @property
     def clock(self) -> Clock:
         """Virtual time."""
+        ...
+
+    @property
+    def catches(self) -> Catches:
+        """What else stops it."""
         ...
 
     @property
@@ -243,7 +273,7 @@ class Memory(Protocol):
 class Breakpoints(Protocol):
     """Where to stop."""
 
-    def insert(self, kind: BreakpointKind, address: int, length: int) -> None:
+    def insert(self, kind: BreakpointKind, address: int, length: int, judgement: Judgement = ...) -> None:
         """Twice the same is once. Raises TargetError."""
         ...
 
@@ -255,8 +285,12 @@ class Breakpoints(Protocol):
         """Remove all."""
         ...
 
-    def stops_at(self, address: int) -> bool:
-        """Whether a breakpoint is at this instruction."""
+    def stops_at(self, hart: int, address: int) -> bool:
+        """Whether a breakpoint stops a hart at this instruction, the one at its pc."""
+        ...
+
+    def was_set_at(self, address: int) -> bool:
+        """Whether the debugger named this address, and not only an alias of it."""
         ...
 
     def only_hardware(self, address: int) -> bool:

@@ -10,6 +10,8 @@ from emulator.hart.modes import MODE_NAMES
 from protocol.description import MemoryKind, MemoryRegion, memory_map, target_description
 from rvgdb.target.api import EFAULT, Debug, Machine, TargetError
 from rvgdb.target.breakpoints import BreakpointTable
+from rvgdb.target.points import Points
+from rvgdb.target.printing import Printed
 from rvgdb.target.registers import RegisterFile, target_features
 
 
@@ -96,5 +98,7 @@ class Target:
         self.registers = RegisterFile(debug)
         self.memory = MachineMemory(debug)
         self.breakpoints = BreakpointTable(debug)
+        self.printed = Printed(debug)
+        self.points = Points(debug, machine.catches)
         self.documents = MachineDocuments(debug, regions)
         self.harts = MachineHarts(machine)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from emulator.errors import CsrRefused
+from emulator.judgements import Step
 from protocol.description import Feature, Register, UnionType
 from rvgdb.target.api import EFAULT, CsrInfo, Debug, TargetError
 from rvgdb.target.csr_registers import (
@@ -115,6 +116,26 @@ class RegisterFile:
         except CsrRefused as error:
             raise TargetError(str(error), EFAULT) from None
         return value if register.field is None else register.field.of(value)
+
+    def steps(self, number: int) -> tuple[Step, ...]:
+        """What an expression at a breakpoint does to read a register.
+
+        Raises:
+            TargetError: When there is no such register.
+        """
+        if number < PC:
+            return (Step("x", number),)
+        if number == PC:
+            return (Step("pc"),)
+        if self._is_float(number):
+            return (Step("f", number - FIRST_FLOAT), Step("zero_ext", 8 * self._float_size))
+        if number == PRIV:
+            return (Step("priv"),)
+        register = self._csr(number)
+        whole, part = Step("csr", register.csr.number), register.field
+        if part is None:
+            return (whole,)
+        return whole, Step("const", part.low), Step("rsh_unsigned"), Step("zero_ext", part.high - part.low + 1)
 
     def write_register(self, hart: int, number: int, data: bytes) -> None:
         """Set one register.

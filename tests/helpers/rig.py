@@ -33,6 +33,8 @@ class Rig:
         self.backing = Backing(ram_size, 0x1000, 0x1000)
         self.device: dict[int, int] = {}
         self.lines_written = 0
+        self.csrs_seen: list[tuple[int, int]] = []
+        self.printed: list[tuple[int, int, int]] = []
         self.engine: Engine = make_engine(kind, self.blocks, self.backing, self, self.cpu.mask)
         self.blocks.shared.put("ticks_mul", 1)
         self.blocks.shared.put("ticks_div", 100)
@@ -135,3 +137,15 @@ class Rig:
         """A store to the special line."""
         del hart
         self.lines_written += 1
+
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """A watched CSR."""
+        self.csrs_seen.append((named, phase))
+
+    def judge_csr(self, hart: int, number: int) -> int:
+        """A CSR, for a condition."""
+        return number
+
+    def judge_print(self, hart: int, index: int, depth: int) -> None:
+        """A print of a command."""
+        self.printed.append((index, depth, self.blocks.harts[hart].get("judge_stack")))

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from emulator.engine.layout import RAM_BASE
+from emulator.engine.watching import Watch
 from emulator.errors import CsrRefused, MemoryUnavailable
 from emulator.isa.text import assemble
 from emulator.stops import BreakpointHit, BudgetSpent, Interrupted, WatchKind, WatchpointHit
@@ -45,7 +46,9 @@ def test_a_watchpoint_as_inserted(engine: str) -> None:
     guest.debug.write_x(0, 5, DATA)
     guest.debug.insert_watchpoint(WatchKind.WRITE, DATA + 4, 2)
 
-    assert guest.machine.run(100) == WatchpointHit(0, WatchKind.WRITE, DATA + 4, DATA, 8)
+    watch = Watch(WatchKind.WRITE, DATA + 4, 2)
+    stop = WatchpointHit(0, WatchKind.WRITE, DATA + 4, DATA, 8, ignored=0, made=WatchKind.WRITE, watch=watch)
+    assert guest.machine.run(100) == stop
     assert guest.debug.read_memory(0, DATA, 8) == bytes(8)
     guest.debug.remove_watchpoint(WatchKind.WRITE, DATA + 4, 2)
     assert guest.machine.run(100) == BudgetSpent()

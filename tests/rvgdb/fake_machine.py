@@ -11,9 +11,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from emulator.catching import Catches
 from emulator.clock import Clock
+from emulator.engine.watching import Watch
 from emulator.errors import CsrRefused, MemoryUnavailable
 from emulator.hart.traplog import TrapRecord
+from emulator.judgements import ALWAYS, Judgement
 from emulator.stops import BreakpointHit, BudgetSpent, Idle, Interrupted, Stop, WatchKind
 from emulator.witness import Witness
 
@@ -52,6 +55,8 @@ class FakeDebug:
         self.harts = harts
         self.memory = bytearray(SIZE)
         self.breakpoints: set[int] = set()
+        self.watches: list[Watch] = []
+        self.printer: Callable[[int, bytes, tuple[int, ...]], None] | None = None
         self.watchpoints: set[tuple[WatchKind, int, int]] = set()
         self.masked = False
         self.float_bits = 0
@@ -137,14 +142,23 @@ class FakeDebug:
             self._index(address + len(data) - 1)
         self.memory[index : index + len(data)] = data
 
-    def insert_breakpoint(self, address: int) -> None:
+    def insert_breakpoint(self, address: int, judgement: Judgement = ALWAYS) -> None:
         """Note it."""
+        judgement.check()
         assert address not in self.breakpoints
         self.breakpoints.add(address)
 
-    def remove_breakpoint(self, address: int) -> None:
+    def remove_breakpoint(self, address: int, judgement: Judgement = ALWAYS) -> None:
         """Forget it."""
         self.breakpoints.remove(address)
+
+    def untagged(self, address: int) -> int:
+        """No pointer is masked."""
+        return address
+
+    def stops_at(self, hart: int, address: int) -> bool:
+        """Whether one is there."""
+        return address in self.breakpoints
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Note it."""
@@ -154,6 +168,14 @@ class FakeDebug:
     def remove_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Forget it."""
         self.watchpoints.remove((kind, address, length))
+
+    def insert_watch(self, watch: Watch) -> None:
+        """Note it."""
+        self.watches.append(watch)
+
+    def remove_watch(self, watch: Watch) -> None:
+        """Forget it."""
+        self.watches.remove(watch)
 
     def mask_interrupts(self, masked: bool) -> None:
         """Note it."""
@@ -171,6 +193,7 @@ class FakeMachine:
         self.harts = [FakeHart() for _ in range(harts)]
         self.debug = FakeDebug(self.harts)
         self.clock = Clock()
+        self.catches = Catches((), lambda *_: None, lambda *_: 0, lambda _: None)
         self.stops: deque[Stop | Callable[[], Stop]] = deque()
         self.received = bytearray()
         self.resets = 0

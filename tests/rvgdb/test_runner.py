@@ -34,7 +34,7 @@ class Bench:
         self.flushes = 0
         self.runner = Runner(
             self.machine,
-            stops_at=lambda address: address in self.machine.debug.breakpoints,
+            stops_at=lambda _, address: address in self.machine.debug.breakpoints,
             report=self.reports.append,
             after_slice=self._flush,
             no_reboot=no_reboot,

@@ -1,0 +1,160 @@
+"""Stops for what a hart does with itself: traps that it takes, SBI calls that it makes, CSRs that it accesses.
+
+Each stops behind the event: at the trap handler's first instruction, or behind the instruction that accessed the CSR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from emulator.hart import csrs
+from emulator.hart.fields import Cause
+from emulator.hart.layouts import cause_name
+from emulator.hart.modes import MODE_NAMES
+from emulator.hart.state import CsrPhase
+from emulator.stops import Caught
+
+if TYPE_CHECKING:
+    from emulator.hart.block import HartBlock
+
+MASK64: Final = (1 << 64) - 1
+SUPERVISOR_CALLS: Final = frozenset({int(Cause.ECALL_S), int(Cause.ECALL_VS)})
+A0, A6, A7 = 10, 16, 17
+
+
+class CsrAccess(Enum):
+    """What a watched CSR stops at."""
+
+    READ = "read"
+    WRITE = "write"
+    CHANGE = "change"
+
+
+@dataclass(frozen=True, slots=True)
+class TrapCatch:
+    """Stop when a trap is taken.
+
+    Attributes:
+        cause: An `mcause` value; None for every trap.
+    """
+
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SbiCatch:
+    """Stop when S- or VS-mode makes an SBI call.
+
+    Attributes:
+        extension: The extension's id, what the caller has in a7; None for every call.
+    """
+
+    extension: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CsrCatch:
+    """Stop when an instruction accesses a CSR.
+
+    Attributes:
+        number: The CSR that is reached: at V=1 an instruction that names `satp` reaches `vsatp`.
+        access: What stops. What a trap or the hardware writes is no access.
+        mask: The bits whose change counts.
+    """
+
+    number: int
+    access: CsrAccess = CsrAccess.CHANGE
+    mask: int = MASK64
+
+
+Catch: TypeAlias = TrapCatch | SbiCatch | CsrCatch
+
+
+class Catches:
+    """What is to be caught on a machine.
+
+    Args:
+        harts: The harts' state.
+        arm: Told whether traps have to be heard of, and which CSR numbers in instructions.
+        read_csr: Reads a CSR of a hart as a debugger does.
+        stop: Stops the machine with a reason, behind the instruction at hand.
+    """
+
+    def __init__(
+        self,
+        harts: tuple[HartBlock, ...],
+        arm: Callable[[bool, frozenset[int]], None],
+        read_csr: Callable[[int, int], int],
+        stop: Callable[[Caught], None],
+    ) -> None:
+        self._harts = harts
+        self._arm = arm
+        self._read_csr = read_csr
+        self._stop = stop
+        self._catches: list[Catch] = []
+        self._before: dict[int, int] = {}
+        """Value of the CSR that is being written, by hart."""
+
+    def add(self, catch: Catch) -> None:
+        """Catch something from now on."""
+        self._catches.append(catch)
+        self._renew()
+
+    def remove(self, catch: Catch) -> None:
+        """Undo one `add`."""
+        self._catches.remove(catch)
+        self._renew()
+
+    def _renew(self) -> None:
+        watched = {catch.number for catch in self._catches if isinstance(catch, CsrCatch)}
+        aliases = {row.number for row in csrs.ROWS if row.guest is not None and row.guest.number in watched}
+        traps = any(not isinstance(catch, CsrCatch) for catch in self._catches)
+        self._arm(traps, frozenset(watched | aliases))
+
+    def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
+        """A hart takes a trap; its state is still the one before."""
+        block = self._harts[hart]
+        for catch in self._catches:
+            if isinstance(catch, TrapCatch) and catch.cause in (None, cause):
+                mode = MODE_NAMES[block.get("priv") | block.get("virt") << 2]
+                text = f"hart {hart} took {cause_name(cause)} in {mode}-mode at pc {pc:#x}, tval {tval:#x}"
+                self._stop(Caught(hart, catch, text))
+                return
+            extension = block.get("x", A7)
+            if isinstance(catch, SbiCatch) and cause in SUPERVISOR_CALLS and catch.extension in (None, extension):
+                arguments = ", ".join(f"{block.get('x', A0 + index):#x}" for index in range(6))
+                text = (
+                    f"hart {hart} made an SBI call at pc {pc:#x}: extension {extension:#x}, "
+                    f"function {block.get('x', A6)}, arguments {arguments}"
+                )
+                self._stop(Caught(hart, catch, text))
+                return
+
+    def csr_accessed(self, hart: int, named: int, phase: int) -> None:
+        """An instruction that names a CSR has read it, will write it, or has written it."""
+        row = csrs.BY_NUMBER[named]
+        if self._harts[hart].get("virt") and row.guest is not None:
+            row = row.guest
+        value = self._read_csr(hart, row.number)
+        if phase == CsrPhase.BEFORE_WRITE:
+            self._before[hart] = value
+            return
+        for catch in self._catches:
+            if not isinstance(catch, CsrCatch) or catch.number != row.number:
+                continue
+            if text := self._access(hart, row.name, catch, phase, value):
+                self._stop(Caught(hart, catch, text))
+                return
+
+    def _access(self, hart: int, name: str, catch: CsrCatch, phase: int, value: int) -> str:
+        """What is to be said of an access; nothing if it is not to be caught."""
+        if phase == CsrPhase.READ:
+            return f"hart {hart} read {name}, which is {value:#x}" if catch.access is CsrAccess.READ else ""
+        before = self._before[hart]
+        changed = (before ^ value) & catch.mask
+        if catch.access is CsrAccess.READ or (catch.access is CsrAccess.CHANGE and not changed):
+            return ""
+        return f"hart {hart} wrote {name}, which was {before:#x} and is {value:#x}"
