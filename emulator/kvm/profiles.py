@@ -7,7 +7,7 @@ arch/riscv/kvm. Ids of extensions are only ever appended, so the number of ids s
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from emulator.errors import ConfigError
@@ -76,43 +76,28 @@ class Profile:
         return major << 16 | minor << 8 | min(sublevel, 255)
 
 
+LINUX_6_12: Final = Profile(
+    "linux-6.12",
+    (6, 12, 107),
+    isa_ids=62,
+    sbi_ids=11,
+    sbi_version=(2, 0),
+    smnpm_hideable=False,
+    block_sizes_by_host=False,
+    zicbop_block_size=False,
+    scounteren=7,
+    extension_states=False,
+    hfence_ignored=True,
+    function_error=-3,
+    ipi_checks_harts=False,
+    illegal_delegated=False,
+    faults_reflected=False,
+    mp_state_reset=False,
+)
+
 PROFILES: Final = (
-    Profile(
-        "linux-6.12",
-        (6, 12, 107),
-        isa_ids=62,
-        sbi_ids=11,
-        sbi_version=(2, 0),
-        smnpm_hideable=False,
-        block_sizes_by_host=False,
-        zicbop_block_size=False,
-        scounteren=7,
-        extension_states=False,
-        hfence_ignored=True,
-        function_error=-3,
-        ipi_checks_harts=False,
-        illegal_delegated=False,
-        faults_reflected=False,
-        mp_state_reset=False,
-    ),
-    Profile(
-        "linux-6.13",
-        (6, 13, 0),
-        isa_ids=66,
-        sbi_ids=11,
-        sbi_version=(2, 0),
-        smnpm_hideable=False,
-        block_sizes_by_host=False,
-        zicbop_block_size=False,
-        scounteren=7,
-        extension_states=False,
-        hfence_ignored=True,
-        function_error=-3,
-        ipi_checks_harts=False,
-        illegal_delegated=False,
-        faults_reflected=False,
-        mp_state_reset=False,
-    ),
+    LINUX_6_12,
+    replace(LINUX_6_12, name="linux-6.13", version=(6, 13, 0), isa_ids=66),
     Profile(
         "linux-6.18",
         (6, 18, 0),
