@@ -20,7 +20,7 @@ TRIGGERS: Final = 4
 """Of Sdtrig."""
 
 STATEENS: Final = 4
-"""Registers of each of `mstateen0-3`, `hstateen0-3` and `sstateen0-3`."""
+"""Registers of each of `mstateen0-3` and `hstateen0-3`."""
 
 MODES: Final = 6
 """U 0, S 1, (reserved 2), M 3, VU 4, VS 5: see `emulator.hart.modes`."""
@@ -93,7 +93,6 @@ ARCHITECTURAL: Final = (
     ),
     Field("mstateen", STATEENS),
     Field("hstateen", STATEENS),
-    Field("sstateen", STATEENS),
     Field("pmpcfg", PMP_ENTRIES),  # one entry a word
     Field("pmpaddr", PMP_ENTRIES),
     Field("mcycle_offset"),  # mcycle minus the step count

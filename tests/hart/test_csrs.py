@@ -90,7 +90,7 @@ LEGAL = {
     "sepc": lambda value: value & 1 == 0,
     "mcounteren": lambda value: value >> 32 == 0,
     "scounteren": lambda value: value >> 32 == 0,
-    "menvcfg": lambda value: value & ~(0xF1 | PMM | mask(61, 63)) == 0 and legal_envcfg(value),
+    "menvcfg": lambda value: value & ~(0xF1 | PMM | mask(61, 62, 63)) == 0 and legal_envcfg(value),
     "henvcfg": lambda value: value & ~(0xF1 | PMM | mask(61)) == 0 and legal_envcfg(value),  # menvcfg has ADUE only
     "senvcfg": lambda value: value & ~(0xF1 | PMM) == 0 and legal_envcfg(value),
     "mseccfg": lambda value: value & ~PMM == 0 and legal_envcfg(value),
