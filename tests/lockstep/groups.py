@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa.extensions import CpuConfig
+from emulator.isa.extensions import TRANSLATIONS, CpuConfig
 from tests.lockstep import blocks_compute as compute
 from tests.lockstep import blocks_csr as csr
 from tests.lockstep import blocks_float as floating
 from tests.lockstep import blocks_pmp as pmp
 from tests.lockstep import blocks_trap as trap
+from tests.lockstep import hypervisor as h
 from tests.lockstep.program import Builder, Image
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ class Group:
     Attributes:
         name: What the command line calls it.
         isa: Spike's `--isa`.
-        extensions: What this machine's hart has; `satp` is Bare only.
+        extensions: What this machine's hart has.
         blocks: What programs are made of, each with its weight.
+        translations: The page-table modes of this machine's hart.
         first: Blocks that every program begins with.
         length: Blocks of a program, at most.
     """
@@ -38,11 +40,12 @@ class Group:
     blocks: tuple[Weighted, ...]
     first: tuple[Block, ...] = ()
     length: int = 60
+    translations: tuple[str, ...] = ()
 
     @property
     def cpu(self) -> CpuConfig:
         """This machine's hart."""
-        return CpuConfig("rv64", frozenset(self.extensions), frozenset())
+        return CpuConfig("rv64", frozenset(self.extensions), frozenset(self.translations))
 
     def program(self, seed: int) -> Image:
         """The program of a seed, always the same."""
@@ -81,6 +84,22 @@ PRIVILEGE: Final[tuple[Weighted, ...]] = (
     (trap.borrowed_privilege, 2),
     (trap.fences, 1),
 )
+OF_H: Final[tuple[Weighted, ...]] = (
+    (h.change_mode, 6),
+    (h.delegate, 3),
+    (h.control, 4),
+    (h.privileged, 6),
+    (h.waits, 2),
+    (h.interrupts, 4),
+    (h.returns, 4),
+    (h.guest_memory, 3),
+    (h.borrowed, 2),
+    (h.float_state, 2),
+    (trap.returns, 2),
+    (trap.calls, 2),
+    (trap.illegal, 1),
+    (trap.bad_access, 1),
+)
 CSRS: Final[tuple[Weighted, ...]] = ((csr.write, 8), (csr.read, 6), (csr.write_read_only, 1), (csr.vector, 1))
 
 
@@ -108,6 +127,7 @@ def _float(name: str, *more: str) -> Group:
 
 BARE: Final = ("i", "zicsr", "zifencei")
 FULL: Final = (*BARE, "m", "a", "c", "zicntr", "zihpm")
+GUESTS: Final = ("h", "sstc", "svinval", "smstateen", "zawrs", "zicbom", "zicboz")
 FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
 
 GROUPS: Final = {
@@ -179,6 +199,15 @@ GROUPS: Final = {
         ),
         Group("zicsr", FULL_ISA, FULL, (*BASE, *CSRS, (csr.counters, 3), (trap.change_privilege, 2))),
         Group("priv", FULL_ISA, FULL, (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1))),
+        Group(
+            "h-csr",
+            f"rv64imafdch_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *GUESTS[1:]))}",
+            (*FULL, "f", "d", *GUESTS),
+            (*BASE[:2], *OF_H, (csr.write, 12), (csr.read, 8), (csr.vector, 1), (h.timers, 3), (h.roots, 1)),
+            first=(h.begin, floating.begin),
+            length=45,
+            translations=TRANSLATIONS,
+        ),
         Group(
             "pmp",
             FULL_ISA,

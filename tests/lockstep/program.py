@@ -14,7 +14,7 @@ from emulator.isa.extensions import satisfied
 from emulator.isa.table import BY_NAME, ROWS, encode
 from tests.board.elf_files import Elf, Load
 from tests.lockstep.code import Code
-from tests.lockstep.handlers import MPP, csr, machine_handler, supervisor_handler
+from tests.lockstep.handlers import MPP, MPV, csr, guest_handler, machine_handler, supervisor_handler
 from tests.lockstep.layout import (
     BASES,
     CODE,
@@ -22,6 +22,7 @@ from tests.lockstep.layout import (
     COUNTER,
     DATA,
     DATA_SIZE,
+    GUEST_HANDLER,
     MACHINE_HANDLER,
     POOL,
     PRELUDE,
@@ -127,12 +128,12 @@ class Builder:
                 self.code.word(word, 4)
         self.code.op("addi", rd=RAISE, rs1=0, imm=0)
 
-    def enter(self, privilege: int) -> None:
-        """From M-mode to a privilege, by MRET."""
+    def enter(self, privilege: int, *, guest: bool = False) -> None:
+        """From M-mode to a privilege, by MRET; to VU or VS if `guest`."""
         after = self.code.label("entered")
-        self.code.constant(31, MPP)
+        self.code.constant(31, MPP | MPV if self.cpu.has("h") else MPP)
         self.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
-        self.code.constant(31, privilege << 11)
+        self.code.constant(31, privilege << 11 | (MPV if guest else 0))
         self.code.op("csrrs", rd=0, rs1=31, imm=csr("mstatus"))
         self.code.address(31, after)
         self.code.op("csrrw", rd=0, rs1=31, imm=csr("mepc"))
@@ -157,6 +158,8 @@ class Builder:
         """Everything that a program starts with: handlers, protection, registers."""
         for name, value in (("mtvec", MACHINE_HANDLER), ("stvec", SUPERVISOR_HANDLER)):
             self.write_csr(name, value)
+        if self.cpu.has("h"):
+            self.write_csr("vstvec", GUEST_HANDLER)
         for name, value in (("pmpaddr0", RX_ON_CODE), ("pmpaddr1", TOHOST >> 2), ("pmpaddr15", ALL_MEMORY)):
             self.write_csr(name, value)
         self.write_csr("pmpcfg0", 0x1B << 8 | 0x1D)
@@ -183,9 +186,11 @@ class Builder:
         self.code.op("jal", rd=0, imm=0)
         ram = bytearray(RAM_SIZE)
         pool = b"".join(self._initial(number).to_bytes(8, "little") for number in range(32))
+        hypervisor = self.cpu.has("h")
         pieces = (
-            (MACHINE_HANDLER, machine_handler()),
-            (SUPERVISOR_HANDLER, supervisor_handler()),
+            (MACHINE_HANDLER, machine_handler(hypervisor=hypervisor)),
+            (SUPERVISOR_HANDLER, supervisor_handler(hypervisor=hypervisor)),
+            (GUEST_HANDLER, guest_handler()),
             (CODE, self.code.finish()),
             (DATA, self.random.randbytes(DATA_SIZE)),
             (POOL, pool),
