@@ -12,6 +12,7 @@ from tests.lockstep import blocks_float as floating
 from tests.lockstep import blocks_pmp as pmp
 from tests.lockstep import blocks_trap as trap
 from tests.lockstep import hypervisor as h
+from tests.lockstep import hypervisor_paging as stages
 from tests.lockstep.program import Builder, Image
 
 if TYPE_CHECKING:
@@ -100,6 +101,20 @@ OF_H: Final[tuple[Weighted, ...]] = (
     (trap.illegal, 1),
     (trap.bad_access, 1),
 )
+TWO_STAGES: Final[tuple[Weighted, ...]] = (
+    (stages.probes, 10),
+    (stages.guest_memory, 8),
+    (stages.borrowed, 6),
+    (stages.reserved, 2),
+    (stages.execute, 6),
+    (stages.change, 6),
+    (stages.configure, 4),
+    (stages.protected_tables, 2),
+    (h.delegate, 4),
+    (trap.calls, 1),
+    (compute.reload, 1),
+    (compute.access("i", "c"), 1),
+)
 CSRS: Final[tuple[Weighted, ...]] = ((csr.write, 8), (csr.read, 6), (csr.write_read_only, 1), (csr.vector, 1))
 
 
@@ -128,6 +143,7 @@ def _float(name: str, *more: str) -> Group:
 BARE: Final = ("i", "zicsr", "zifencei")
 FULL: Final = (*BARE, "m", "a", "c", "zicntr", "zihpm")
 GUESTS: Final = ("h", "sstc", "svinval", "smstateen", "zawrs", "zicbom", "zicboz")
+WALKED: Final = ("h", "svinval", "svadu", "svpbmt", "svnapot", "zicbom", "zicboz")
 FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
 
 GROUPS: Final = {
@@ -206,6 +222,15 @@ GROUPS: Final = {
             (*BASE[:2], *OF_H, (csr.write, 12), (csr.read, 8), (csr.vector, 1), (h.timers, 3), (h.roots, 1)),
             first=(h.begin, floating.begin),
             length=45,
+            translations=TRANSLATIONS,
+        ),
+        Group(
+            "h-walk",
+            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *WALKED[1:]))}",
+            (*FULL, *WALKED),
+            TWO_STAGES,
+            first=(stages.begin,),
+            length=16,
             translations=TRANSLATIONS,
         ),
         Group(

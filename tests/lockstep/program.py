@@ -39,6 +39,7 @@ from tests.lockstep.operands import random_value, random_word
 if TYPE_CHECKING:
     from emulator.isa.extensions import CpuConfig
     from emulator.isa.rows import Row
+    from tests.lockstep.hypervisor_paging import World
 
 ILLEGAL: Final = 0x0000_0000
 """Illegal for every hart, whatever its instructions' length (manual volume I, 'Base Instruction-Length Encoding')."""
@@ -89,12 +90,16 @@ class Builder:
         random: The program's source of randomness.
         code: The program so far.
         cpu: The hart it is for.
+        world: The guest's page tables, if it has some.
+        pieces: Memory besides what every program has: address and bytes of each.
     """
 
     def __init__(self, seed: int, cpu: CpuConfig) -> None:
         self.random = Random(seed)
         self.cpu = cpu
         self.code = Code(CODE)
+        self.world: World | None = None
+        self.pieces: list[tuple[int, bytes]] = []
         self._guards: list[str] = []
 
     def rows(self, *extensions: str, fits: Callable[[Row], bool]) -> list[Row]:
@@ -128,8 +133,11 @@ class Builder:
                 self.code.word(word, 4)
         self.code.op("addi", rd=RAISE, rs1=0, imm=0)
 
-    def enter(self, privilege: int, *, guest: bool = False) -> None:
-        """From M-mode to a privilege, by MRET; to VU or VS if `guest`."""
+    def enter(self, privilege: int, *, guest: bool = False, vsatp: int | None = None) -> None:
+        """From M-mode to a privilege, by MRET; to VU or VS if `guest`, there with this `vsatp` or any that fits."""
+        if guest and self.world is not None:
+            fitting = (0, self.world.first[privilege].root)
+            self.write_csr("vsatp", self.random.choice(fitting) if vsatp is None else vsatp)
         after = self.code.label("entered")
         self.code.constant(31, MPP | MPV if self.cpu.has("h") else MPP)
         self.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
@@ -195,6 +203,7 @@ class Builder:
             (DATA, self.random.randbytes(DATA_SIZE)),
             (POOL, pool),
             (PRELUDE, _prelude()),
+            *self.pieces,
         )
         for address, data in pieces:
             ram[address - RAM_BASE : address - RAM_BASE + len(data)] = data
