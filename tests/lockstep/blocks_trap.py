@@ -11,7 +11,7 @@ from tests.lockstep.explained import AVOIDED_CSRS
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import BASES, RAISE, TARGETS, UNMAPPED
 from tests.lockstep.operands import is_memory, random_value, random_word
-from tests.lockstep.program import ATOMICS
+from tests.lockstep.program import ATOMICS, MPRV
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
@@ -23,7 +23,6 @@ MACHINE: Final = 3
 
 ILLEGAL_INSTRUCTION: Final = 1 << 2
 CALL_FROM_S: Final = 1 << 9
-MPRV: Final = 1 << 17
 TW: Final = 1 << 21
 TSR: Final = 1 << 22
 DELEGATED: Final = 0xB3FE
@@ -47,6 +46,8 @@ def change_privilege(build: Builder) -> None:
 def delegate(build: Builder) -> None:
     """New delegation. Never both of the causes that `Builder.raise_privilege` counts on."""
     value = random_value(build.random) & (DELEGATED if build.cpu.has("c") else DELEGATED | 1)
+    if build.spaces:
+        value &= ~CALL_FROM_S  # behind it, S-mode would go on where U-mode was, in a space that has no code for it
     if value & CALL_FROM_S:
         value &= ~ILLEGAL_INSTRUCTION
     settle_traps(build)

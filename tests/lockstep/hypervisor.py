@@ -12,13 +12,13 @@ from tests.lockstep.blocks_trap import (
     CALL_FROM_S,
     DELEGATED,
     ILLEGAL_INSTRUCTION,
-    MPRV,
     TW,
     settle_traps,
 )
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import TARGETS
 from tests.lockstep.operands import MASK64, is_memory, random_value
+from tests.lockstep.program import MPRV
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,11 @@ GUARDED: Final = (
 
 def enter(build: Builder, mode: Mode) -> None:
     """From M-mode to another, with everything else as it is."""
-    build.enter(mode[0], guest=mode[1])
+    privilege, guest = mode
+    if guest:
+        build.enter_guest(privilege)
+    else:
+        build.enter(privilege)
 
 
 def put(build: Builder, name: str, mask: int, value: int) -> None:

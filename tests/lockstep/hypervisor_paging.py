@@ -249,6 +249,12 @@ def _open(build: Builder, stage: Stage, second: Stage | None) -> None:
     stage.windows.append(Window(start, size, target, physical, stage.physical(entry), level, straight))
 
 
+def _world(build: Builder) -> World:
+    """The program's guest."""
+    assert build.world is not None
+    return build.world
+
+
 def _settle(build: Builder) -> None:
     """To M-mode, where nothing is translated."""
     settle_traps(build)
@@ -264,7 +270,7 @@ def _permit(build: Builder) -> None:
 
 def _stage(build: Builder) -> Stage | None:
     """Any VS-stage, or none: written to `vsatp`."""
-    stage = build.random.choice([None, *build.world.first.values(), *build.world.first.values()])
+    stage = build.random.choice([None, *_world(build).first.values(), *_world(build).first.values()])
     build.write_csr("vsatp", 0 if stage is None else stage.root)
     return stage
 
@@ -272,7 +278,7 @@ def _stage(build: Builder) -> Stage | None:
 def _aim(build: Builder, stage: Stage | None) -> tuple[int, Window | None]:
     """An address in a window of a stage (the G-stage, if that is the only one); or one that is wrong, or anywhere."""
     pick = build.random
-    seen = stage if stage is not None else build.world.guest_physical
+    seen = stage if stage is not None else _world(build).guest_physical
     if seen is None or not seen.windows or pick.random() < 0.1:
         return build.data_address(), None
     window = pick.choice(seen.windows)
@@ -336,8 +342,8 @@ def probes(build: Builder) -> None:
     _settle(build)
     _permit(build)
     mode = build.random.choice(GUESTS)
-    stage = build.random.choice((None, build.world.first[mode[0]], build.world.first[mode[0]]))
-    build.enter(mode[0], guest=True, vsatp=0 if stage is None else stage.root)
+    stage = build.random.choice((None, _world(build).first[mode[0]], _world(build).first[mode[0]]))
+    build.enter_guest(mode[0], 0 if stage is None else stage.root)
     _look(build, stage, _plain(build))
 
 
@@ -370,8 +376,8 @@ def reserved(build: Builder) -> None:
     _settle(build)
     _permit(build)
     mode = pick.choice(GUESTS)
-    stage = pick.choice((None, build.world.first[mode[0]], build.world.first[mode[0]]))
-    build.enter(mode[0], guest=True, vsatp=0 if stage is None else stage.root)
+    stage = pick.choice((None, _world(build).first[mode[0]], _world(build).first[mode[0]]))
+    build.enter_guest(mode[0], 0 if stage is None else stage.root)
     number = pick.choice(BASES)
     for _ in range(pick.randrange(1, 4)):
         with build.guarded():
@@ -386,8 +392,8 @@ def execute(build: Builder) -> None:
     """A piece of code put into the data area from M-mode and called by a guest through a window; often at its end."""
     pick = build.random
     mode = pick.choice(GUESTS)
-    stage = pick.choice((None, build.world.first[mode[0]], build.world.first[mode[0]]))
-    seen = stage if stage is not None else build.world.guest_physical
+    stage = pick.choice((None, _world(build).first[mode[0]], _world(build).first[mode[0]]))
+    seen = stage if stage is not None else _world(build).guest_physical
     if seen is None or not seen.windows:
         return
     at = pick.randrange(len(seen.windows))
@@ -402,7 +408,7 @@ def execute(build: Builder) -> None:
         build.code.op("sh", rs1=31, rs2=30, imm=0)
     build.code.op("fence.i", rd=0, rs1=0, imm=0)
     _permit(build)
-    build.enter(mode[0], guest=True, vsatp=0 if stage is None else stage.root)
+    build.enter_guest(mode[0], 0 if stage is None else stage.root)
     number = pick.choice(LINK)
     with build.guarded():
         build.code.constant(number, window.start + offset & MASK64)
@@ -411,7 +417,7 @@ def execute(build: Builder) -> None:
 
 def change(build: Builder) -> None:
     """Another entry for a window of either stage, or for tables of the first, and a fence that covers it."""
-    pick, world = build.random, build.world
+    pick, world = build.random, _world(build)
     stage = pick.choice(world.stages)
     choices = [*stage.windows, *(world.held if stage is world.guest_physical else [])]
     if not choices:
@@ -459,7 +465,7 @@ def configure(build: Builder) -> None:
 
 def protected_tables(build: Builder) -> None:
     """A page of tables that the PMP does not let the walk read, or not update: access faults."""
-    pick, world = build.random, build.world
+    pick, world = build.random, _world(build)
     stage = pick.choice(world.stages)
     if stage.used <= stage.needed:
         return

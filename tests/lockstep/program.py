@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -28,6 +29,7 @@ from tests.lockstep.layout import (
     PRELUDE,
     RAISE,
     RAM_BASE,
+    RAM_END,
     RAM_SIZE,
     RESUME,
     SPIKE_MTIMECMP,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from emulator.isa.extensions import CpuConfig
     from emulator.isa.rows import Row
     from tests.lockstep.hypervisor_paging import World
+    from tests.lockstep.spaces import Space
 
 ILLEGAL: Final = 0x0000_0000
 """Illegal for every hart, whatever its instructions' length (manual volume I, 'Base Instruction-Length Encoding')."""
@@ -57,15 +60,19 @@ class Image:
     Attributes:
         ram: All of RAM.
         end: The first instruction behind the program: there both machines are compared for the last time.
+        shown: Whether Spike is asked for the memory that it leaves, because addresses of stores do not tell it.
     """
 
     ram: bytes
     end: int
+    shown: bool = False
 
     def elf(self) -> bytes:
         """The ELF that Spike runs."""
-        loads = (Load(address=RAM_BASE, data=self.ram),)
-        return Elf(entry=PRELUDE, loads=loads, symbols={"tohost": TOHOST, "fromhost": TOHOST + 64}).build()
+        symbols = {"tohost": TOHOST, "fromhost": TOHOST + 64}
+        if self.shown:
+            symbols |= {"begin_signature": RAM_BASE, "end_signature": RAM_END}
+        return Elf(entry=PRELUDE, loads=(Load(address=RAM_BASE, data=self.ram),), symbols=symbols).build()
 
 
 def _prelude() -> bytes:
@@ -77,6 +84,17 @@ def _prelude() -> bytes:
     code.constant(5, CODE)
     code.op("jalr", rd=0, rs1=5, imm=0)
     return code.finish()
+
+
+MPRV: Final = 1 << 17
+
+
+@cache
+def _rows_of(cpu: CpuConfig, extensions: tuple[str, ...]) -> tuple[Row, ...]:
+    """The rows of some extensions, or of all, that a hart has."""
+    rows = [row for row in ROWS if satisfied(row.extension, cpu.extensions)]
+    wanted = {part for name in extensions for part in (name, *EXTENSIONS[name].brings)}
+    return tuple(row for row in rows if not extensions or wanted & set(re.split("[&|]", row.extension)))
 
 
 ATOMICS: Final = ("zaamo", "zalrsc", "zabha", "zacas", "zabha&zacas")
@@ -91,6 +109,7 @@ class Builder:
         code: The program so far.
         cpu: The hart it is for.
         world: The guest's page tables, if it has some.
+        spaces: Address spaces: where there are some, S- and U-mode are entered in one of theirs.
         pieces: Memory besides what every program has: address and bytes of each.
     """
 
@@ -99,15 +118,13 @@ class Builder:
         self.cpu = cpu
         self.code = Code(CODE)
         self.world: World | None = None
+        self.spaces: list[Space] = []
         self.pieces: list[tuple[int, bytes]] = []
         self._guards: list[str] = []
 
     def rows(self, *extensions: str, fits: Callable[[Row], bool]) -> list[Row]:
         """The rows of some extensions (of all that the hart has, if none is named) for which `fits` is true."""
-        have = self.cpu.extensions
-        wanted = {part for name in extensions for part in (name, *EXTENSIONS[name].brings)}
-        rows = [row for row in ROWS if satisfied(row.extension, have) and fits(row)]
-        return [row for row in rows if wanted & set(re.split("[&|]", row.extension))] if extensions else rows
+        return [row for row in _rows_of(self.cpu, extensions) if fits(row)]
 
     def random_row(self, row: Row) -> None:
         """A random instruction of a row."""
@@ -133,15 +150,27 @@ class Builder:
                 self.code.word(word, 4)
         self.code.op("addi", rd=RAISE, rs1=0, imm=0)
 
-    def enter(self, privilege: int, *, guest: bool = False, vsatp: int | None = None) -> None:
-        """From M-mode to a privilege, by MRET; to VU or VS if `guest`, there with this `vsatp` or any that fits."""
-        if guest and self.world is not None:
-            fitting = (0, self.world.first[privilege].root)
-            self.write_csr("vsatp", self.random.choice(fitting) if vsatp is None else vsatp)
+    def enter(self, privilege: int, space: Space | None = None) -> None:
+        """From M-mode to a privilege, by MRET; in an address space, or any for its code, if there are some."""
+        fitting = [space] if space else [other for other in self.spaces if other.privilege == privilege]
+        if fitting:
+            self.write_csr("satp", self.random.choice(fitting).satp)
+        self._descend(privilege << 11)
+
+    def enter_guest(self, privilege: int, vsatp: int | None = None) -> None:
+        """From M-mode to VS or VU, by MRET; with a value of `vsatp`, or one that fits if the guest has page tables."""
+        if vsatp is None and self.world is not None:
+            vsatp = self.random.choice((0, self.world.first[privilege].root))
+        if vsatp is not None:
+            self.write_csr("vsatp", vsatp)
+        self._descend(privilege << 11 | MPV)
+
+    def _descend(self, mode: int) -> None:
+        """MRET to the mode that these fields of `mstatus` mean."""
         after = self.code.label("entered")
         self.code.constant(31, MPP | MPV if self.cpu.has("h") else MPP)
         self.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
-        self.code.constant(31, privilege << 11 | (MPV if guest else 0))
+        self.code.constant(31, mode)
         self.code.op("csrrs", rd=0, rs1=31, imm=csr("mstatus"))
         self.code.address(31, after)
         self.code.op("csrrw", rd=0, rs1=31, imm=csr("mepc"))
@@ -186,6 +215,8 @@ class Builder:
     def end(self) -> Image:
         """The program's end, and the whole image."""
         self.raise_privilege()
+        self.code.constant(31, MPRV)
+        self.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
         end = self.code.here
         self.code.constant(31, TOHOST)
         self.code.op("addi", rd=30, rs1=0, imm=1)
@@ -207,7 +238,7 @@ class Builder:
         )
         for address, data in pieces:
             ram[address - RAM_BASE : address - RAM_BASE + len(data)] = data
-        return Image(bytes(ram), end)
+        return Image(bytes(ram), end, shown=bool(self.pieces))
 
     def _initial(self, number: int) -> int:
         return self.data_address() & ~7 if number in BASES else random_value(self.random)
