@@ -112,6 +112,7 @@ TWO_STAGES: Final[tuple[Weighted, ...]] = (
     (stages.execute, 6),
     (stages.change, 6),
     (stages.configure, 4),
+    (stages.switch, 2),
     (stages.protected_tables, 2),
     (h.delegate, 4),
     (trap.calls, 1),

@@ -12,14 +12,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import MSTATUS_MPP, MSTATUS_MPRV, MSTATUS_MPV, MSTATUS_MXR, MSTATUS_SUM
-from emulator.hart.translation import ENVCFG_ADUE, ENVCFG_PBMTE, PTE_A, PTE_D, PTE_N, PTE_R, PTE_U, PTE_X
+from emulator.hart.translation import ENVCFG_ADUE, ENVCFG_PBMTE, NAPOT_64K, PTE_A, PTE_D, PTE_N, PTE_R, PTE_U, PTE_X
 from emulator.isa.table import decode
 from tests.lockstep.blocks_trap import settle_traps
 from tests.lockstep.handlers import csr
-from tests.lockstep.hypervisor import GUESTS, HS, HU, SPVP, M, U, enter, put
+from tests.lockstep.hypervisor import GUESTS, HS, HU, SPVP, VTVM, M, U, enter, put
 from tests.lockstep.layout import BASES, CODE, DATA, DATA_SIZE, RAM_BASE, TABLES, TABLES_SIZE, TARGETS
 from tests.lockstep.operands import MASK64, is_memory, random_word
-from tests.lockstep.paging import LEGAL, PAGE, PTE_G, READ_WRITE, Kinds, Tables, leaf, random_entry, random_page
+from tests.lockstep.paging import (
+    LEGAL,
+    NAPOT_PAGES,
+    PAGE,
+    PPN_SHIFT,
+    PTE_G,
+    READ_WRITE,
+    Kinds,
+    Tables,
+    leaf,
+    napot,
+    random_entry,
+    random_page,
+)
 from tests.lockstep.program import ATOMICS
 
 if TYPE_CHECKING:
@@ -53,8 +66,9 @@ class Window:
         size: How many bytes do so.
         target: Where `start` leads in the next stage's addresses.
         physical: Where it leads in the end.
-        entry: Physical address of the entry.
+        entry: Physical address of the entry; None if there are several, all alike.
         level: Its level.
+        pte: What it holds.
         straight: Whether everything that the entry leads to is there.
     """
 
@@ -62,8 +76,9 @@ class Window:
     size: int
     target: int
     physical: int
-    entry: int
+    entry: int | None
     level: int
+    pte: int
     straight: bool
 
 
@@ -180,14 +195,15 @@ def _hold(build: Builder, world: World, memory: int, needed: int) -> int:
 def _hold_page(build: Builder, world: World, place: int, memory: int, needed: bool) -> bool:
     pick, second = build.random, world.guest_physical
     assert second is not None
-    pte = leaf(memory, READ_WRITE | pick.choice((0, PTE_X)), FILL | PTE_U)
+    allows = pick.choice((READ_WRITE, READ_WRITE, READ_WRITE | PTE_X, PTE_R))  # R alone: A and D cannot be set there
+    pte = leaf(memory, allows, pick.choice((FILL, FILL, PTE_A)) | PTE_U)
     if not needed and pick.random() < 0.3:
-        pte = random_entry(pick, memory, 0, kinds(build)) & ~PTE_N
+        pte = _lone(random_entry(pick, memory, 0, kinds(build)), 0)
     entry = second.tables.entry(place, 0)
     if entry is None or not second.tables.put(place, 0, pte):
         return False
     if not needed:
-        world.held.append(Window(place, PAGE, memory, memory, second.physical(entry), 0, straight=False))
+        world.held.append(Window(place, PAGE, memory, memory, second.physical(entry), 0, pte, straight=False))
     return True
 
 
@@ -224,13 +240,34 @@ def _map_program(pick: Random, stage: Stage, *, user: bool) -> None:
     stage.needed = stage.used
 
 
+def _lone(pte: int, level: int) -> int:
+    """An entry that is no NAPOT leaf, which would have to be sixteen."""
+    legal = level == 0 and pte >> PPN_SHIFT & NAPOT_PAGES - 1 == NAPOT_64K
+    return pte & ~PTE_N if legal else pte
+
+
+def _open_sixteen(build: Builder, stage: Stage) -> None:
+    """A window of one NAPOT leaf onto handlers, code and data, which are 64 KiB; its second half is looked through."""
+    pick, tables = build.random, stage.tables
+    start = random_page(pick, tables, 0, signed=not stage.wide) & -NAPOT_PAGES * PAGE
+    pte = napot(random_entry(pick, RAM_BASE, 0, Kinds(types=build.cpu.has("svpbmt"), odd=0)))
+    if any(tables.value(start + at * PAGE, 0) for at in range(NAPOT_PAGES)):
+        return
+    if all(tables.put(start + at * PAGE, 0, pte) for at in range(NAPOT_PAGES)):
+        data = DATA - RAM_BASE
+        stage.windows.append(Window(start + data, DATA_SIZE - PAGE, DATA, DATA, None, 0, pte, straight=True))
+
+
 def _open(build: Builder, stage: Stage, second: Stage | None) -> None:
     """One more window, if there is room: often right behind the last one, and onto a window of the next stage."""
     pick, tables = build.random, stage.tables
+    if build.cpu.has("svnapot") and pick.random() < 0.15:
+        _open_sixteen(build, stage)
+        return
     level = pick.choice((0, 0, 0, *range(tables.levels)))
     address = random_page(pick, tables, level, signed=not stage.wide)
     last = stage.windows[-1] if stage.windows else None
-    if last is not None and last.level == 0 and pick.random() < 0.6:
+    if last is not None and last.level == 0 and last.entry is not None and pick.random() < 0.6:
         level, address = 0, last.start + PAGE & MASK64
     offset = 0 if level == 0 else DATA - (RAM_BASE & -tables.span(level))
     target = physical = DATA + pick.randrange(DATA_SIZE // PAGE) * PAGE if level == 0 else DATA
@@ -239,14 +276,14 @@ def _open(build: Builder, stage: Stage, second: Stage | None) -> None:
     if behind and level == 0 and pick.random() < 0.6:
         window = pick.choice([window for window in behind if window.start <= REACHED] or [last or behind[0]])
         target, physical, straight = window.start, window.physical, window.straight
-    pte = random_entry(pick, target - offset, level, kinds(build)) & ~PTE_N
+    pte = _lone(random_entry(pick, target - offset, level, kinds(build)), level)
     entry = tables.entry(address, level)
     if entry is None or not tables.put(address, level, pte):
         return
     size = PAGE if level == 0 else DATA_SIZE - PAGE
     straight = straight and pte >> 10 & (1 << 44) - 1 == target - offset >> 12
     start = address + offset & MASK64
-    stage.windows.append(Window(start, size, target, physical, stage.physical(entry), level, straight))
+    stage.windows.append(Window(start, size, target, physical, stage.physical(entry), level, pte, straight))
 
 
 def _world(build: Builder) -> World:
@@ -420,24 +457,22 @@ def change(build: Builder) -> None:
     pick, world = build.random, _world(build)
     stage = pick.choice(world.stages)
     choices = [*stage.windows, *(world.held if stage is world.guest_physical else [])]
-    if not choices:
+    window = pick.choice(choices) if choices else None
+    if window is None or window.entry is None:
         return
-    window = pick.choice(choices)
     shift = 12 + 9 * window.level
-    pte = random_entry(pick, window.target >> shift << shift, window.level, kinds(build)) & ~PTE_N
+    pte = _lone(random_entry(pick, window.target >> shift << shift, window.level, kinds(build)), window.level)
     window.straight = False
     _settle(build)
     build.code.constant(31, window.entry)
     build.code.constant(30, pte)
     build.code.op("sd", rs1=31, rs2=30, imm=0)
-    if stage is world.guest_physical:
-        build.code.constant(30, window.start >> 2)
-        build.code.constant(31, stage.identifier)
-    else:
-        build.code.constant(30, window.start)
-        build.code.constant(31, stage.identifier)
-    private = stage is world.guest_physical or not pte & PTE_G
+    build.code.constant(30, window.start >> 2 if stage.wide else window.start)
+    build.code.constant(31, stage.identifier)
+    private = stage.wide or not (pte | window.pte) & PTE_G  # a fence for one ASID does not order global entries
+    window.pte = pte
     _fence(build, stage, pick.choice((0, 0, 30)), pick.choice((0, 31)) if private else 0)
+    pick.choice((probes, guest_memory, borrowed))(build)
 
 
 def _fence(build: Builder, stage: Stage, address: int, identifier: int) -> None:
@@ -449,6 +484,23 @@ def _fence(build: Builder, stage: Stage, address: int, identifier: int) -> None:
         build.code.op("sfence.inval.ir")
     else:
         build.code.op(f"hfence.{kind}", rs1=address, rs2=identifier)
+
+
+def switch(build: Builder) -> None:
+    """A guest changes its own `satp`, where VTVM lets it, and fences: accesses follow under whatever there is then."""
+    pick = build.random
+    _settle(build)
+    put(build, "hstatus", VTVM, pick.choice((0, 0, VTVM)))
+    stage = _world(build).first[1]
+    build.enter_guest(1)
+    for _ in range(pick.randrange(1, 3)):
+        with build.guarded():
+            build.code.constant(31, pick.choice((stage.root, stage.root, 0, 5 << 60)))
+            build.code.op("csrrw", rd=pick.choice(LINK), rs1=31, imm=csr("satp"))
+            build.code.op("csrrs", rd=pick.choice(LINK), rs1=0, imm=csr("satp"))
+        with build.guarded():
+            build.code.op("sfence.vma", rs1=0, rs2=0)
+        _look(build, stage, [row for row in _plain(build) if row.name in ("lb", "lhu", "lw", "ld")])
 
 
 def configure(build: Builder) -> None:
