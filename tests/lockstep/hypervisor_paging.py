@@ -144,11 +144,11 @@ class World:
 
 def kinds(build: Builder) -> Kinds:
     """What entries are like on this hart. NAPOT pages are made by hand (see `_open`)."""
-    return Kinds(types=build.cpu.has("svpbmt"), odd=0.15, user=0.6)
+    return Kinds(types=build.cpu.has("svpbmt"), odd=0.15, user=0.6, stale=0.25)
 
 
 def begin(build: Builder) -> None:
-    """A world of random shape, with A and D kept by software at first."""
+    """A world of a random shape."""
     pick = build.random
     second = None if pick.random() < 0.15 else _guest_physical(pick)
     world = World(second, {})
@@ -159,13 +159,15 @@ def begin(build: Builder) -> None:
             stage.tables.place = _hold(build, world, memory, stage.tables.levels)
         _map_program(pick, stage, user=privilege == 0)
         world.first[privilege] = stage
+    if second is not None:
+        second.needed = second.used
     for stage in reversed(world.stages):
         for _ in range(WINDOWS):
             _open(build, stage, None if stage is second else second)
     build.pieces.extend((stage.memory, bytes(stage.tables.data)) for stage in world.stages)
     build.world = world
-    for name, value in (("menvcfg", 0), ("henvcfg", 0), ("hgatp", world.hgatp)):
-        build.write_csr(name, value)
+    build.write_csr("hgatp", world.hgatp)
+    _choose(build)
 
 
 def _guest_physical(pick: Random) -> Stage:
@@ -507,12 +509,18 @@ def configure(build: Builder) -> None:
     """Who keeps A and D at each stage, and whether there are memory types."""
     pick = build.random
     _settle(build)
+    _choose(build)
     for name in ("menvcfg", "henvcfg"):
-        build.write_csr(name, pick.getrandbits(64) & (ENVCFG_ADUE | ENVCFG_PBMTE) | CACHE_FIELDS)
         build.code.op("csrrs", rd=pick.choice(LINK), rs1=0, imm=csr(name))
-    build.write_csr("senvcfg", CACHE_FIELDS)
     build.code.op("hfence.gvma", rs1=0, rs2=0)
     build.code.op("hfence.vvma", rs1=0, rs2=0)
+
+
+def _choose(build: Builder) -> None:
+    for name in ("menvcfg", "henvcfg"):
+        value = build.random.choice((0, ENVCFG_ADUE, ENVCFG_ADUE)) | build.random.choice((0, ENVCFG_PBMTE))
+        build.write_csr(name, value | CACHE_FIELDS)
+    build.write_csr("senvcfg", CACHE_FIELDS)
 
 
 def protected_tables(build: Builder) -> None:
