@@ -14,6 +14,7 @@ from tests.lockstep import blocks_pmp as pmp
 from tests.lockstep import blocks_trap as trap
 from tests.lockstep import hypervisor as h
 from tests.lockstep import hypervisor_paging as stages
+from tests.lockstep import masking
 from tests.lockstep.program import Builder, Image
 
 if TYPE_CHECKING:
@@ -188,6 +189,20 @@ def _paged(name: str, levels: tuple[int, ...], *more: str) -> Group:
     )
 
 
+def _guest(name: str, blocks: tuple[Weighted, ...], *more: str) -> Group:
+    """A group with two stages of page tables."""
+    extra = ("zicsr", "zifencei", "zicntr", "zihpm", "zicclsm", *WALKED[1:], *more)
+    return Group(
+        name,
+        "_".join(("rv64imach", *extra)),
+        (*FULL, *WALKED, *more),
+        blocks,
+        first=(stages.begin,),
+        length=22 if more else 16,
+        translations=TRANSLATIONS,
+    )
+
+
 GROUPS: Final = {
     group.name: group
     for group in (
@@ -266,13 +281,17 @@ GROUPS: Final = {
             length=45,
             translations=TRANSLATIONS,
         ),
+        _guest("h-walk", TWO_STAGES),
+        _guest(
+            "h-masking", (*TWO_STAGES, (masking.configure, 14), (masking.untranslated, 12)), "smmpm", "smnpm", "ssnpm"
+        ),
         Group(
-            "h-walk",
-            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *WALKED[1:]))}",
-            (*FULL, *WALKED),
-            TWO_STAGES,
-            first=(stages.begin,),
-            length=16,
+            "masking",
+            f"{FULL_ISA}_zicbom_zicboz_svadu_smmpm_smnpm_ssnpm",
+            (*FULL, "zicbom", "zicboz", "svadu", "smmpm", "smnpm", "ssnpm"),
+            (*TRANSLATION, (masking.configure, 16)),
+            first=(paging.begin(3, 4, 5),),
+            length=22,
             translations=TRANSLATIONS,
         ),
         Group(

@@ -51,6 +51,8 @@ WINDOWS: Final = 10
 JR_X5: Final = 0x0002_8067
 LINK: Final = tuple(number for number in TARGETS if number not in (0, 5))
 FILL: Final = PTE_A | PTE_D
+EDGES: Final = (1 << 38, 1 << 47, 1 << 56)
+"""The first addresses that a 39-, 48- or 57-bit scheme, or a mask, takes for negative ones."""
 REACHED: Final = (1 << 56) - 1
 """Guest-physical addresses that an entry of a VS-stage can lead to."""
 CACHE_FIELDS: Final = 0xF0
@@ -271,6 +273,8 @@ def _open(build: Builder, stage: Stage, second: Stage | None) -> None:
     last = stage.windows[-1] if stage.windows else None
     if last is not None and last.level == 0 and last.entry is not None and pick.random() < 0.6:
         level, address = 0, last.start + PAGE & MASK64
+    elif pick.random() < 0.1:
+        level, address = 0, pick.choice(EDGES) - PAGE  # sign and zero extension part here
     offset = 0 if level == 0 else DATA - (RAM_BASE & -tables.span(level))
     target = physical = DATA + pick.randrange(DATA_SIZE // PAGE) * PAGE if level == 0 else DATA
     straight = True
@@ -351,7 +355,7 @@ def _probe(build: Builder, stage: Stage | None, rows: list[Row]) -> None:
     found = decode(word)
     offset = found.imm if found is not None and not row.name.startswith("cbo") else 0
     with build.guarded():
-        build.code.constant(number, address - offset & MASK64)
+        build.code.constant(number, build.tagged(address) - offset & MASK64)
         build.code.word(word, 4)
     build.code.constant(number, build.data_address() & ~7)
 
@@ -420,7 +424,7 @@ def reserved(build: Builder) -> None:
     number = pick.choice(BASES)
     for _ in range(pick.randrange(1, 4)):
         with build.guarded():
-            build.code.constant(number, _aim(build, stage)[0] & ~7)
+            build.code.constant(number, build.tagged(_aim(build, stage)[0] & ~7))
             if pick.random() < 0.8:
                 build.code.op(pick.choice(("lr.w", "lr.d")), rd=pick.choice(TARGETS), rs1=number, aqrl=0)
             build.code.op(pick.choice(("sc.w", "sc.d")), rd=pick.choice(TARGETS), rs1=number, rs2=7, aqrl=0)
@@ -450,7 +454,8 @@ def execute(build: Builder) -> None:
     build.enter_guest(mode[0], 0 if stage is None else stage.root)
     number = pick.choice(LINK)
     with build.guarded():
-        build.code.constant(number, window.start + offset & MASK64)
+        target = window.start + offset & MASK64
+        build.code.constant(number, build.tagged(target) if pick.random() < 0.2 else target)
         build.code.op("jalr", rd=5, rs1=number, imm=0)
 
 

@@ -97,6 +97,7 @@ def _rows_of(cpu: CpuConfig, extensions: tuple[str, ...]) -> tuple[Row, ...]:
     return tuple(row for row in rows if not extensions or wanted & set(re.split("[&|]", row.extension)))
 
 
+MASKING: Final = ("smmpm", "smnpm", "ssnpm")
 ATOMICS: Final = ("zaamo", "zalrsc", "zabha", "zacas", "zabha&zacas")
 """What a row that needs an aligned address requires."""
 
@@ -185,6 +186,13 @@ class Builder:
     def data_address(self, slack: int = 2048) -> int:
         """Somewhere in the data area, `slack` bytes from its ends."""
         return DATA + slack + self.random.randrange(0, DATA_SIZE - 2 * slack)
+
+    def tagged(self, address: int) -> int:
+        """An address with other upper bits, most of which a pointer may have where it is masked; on such a hart."""
+        if not any(self.cpu.has(name) for name in MASKING) or self.random.random() < 0.3:
+            return address
+        bits = self.random.choice((7, 7, 16, 16, 16, self.random.randrange(1, 20)))
+        return address ^ self.random.getrandbits(bits) << 64 - bits
 
     @property
     def full(self) -> bool:
