@@ -189,6 +189,13 @@ def _paged(name: str, levels: tuple[int, ...], *more: str) -> Group:
     )
 
 
+def _masked(blocks: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+    """The same blocks, with masking: those that write the registers that have its fields put them right behind it."""
+    writing = {paging.configure, stages.configure}
+    chosen = ((masking.behind(block), weight) if block in writing else (block, weight) for block, weight in blocks)
+    return (*chosen, (masking.configure, 10))
+
+
 def _guest(name: str, blocks: tuple[Weighted, ...], *more: str) -> Group:
     """A group with two stages of page tables."""
     extra = ("zicsr", "zifencei", "zicntr", "zihpm", "zicclsm", *WALKED[1:], *more)
@@ -197,7 +204,7 @@ def _guest(name: str, blocks: tuple[Weighted, ...], *more: str) -> Group:
         "_".join(("rv64imach", *extra)),
         (*FULL, *WALKED, *more),
         blocks,
-        first=(stages.begin,),
+        first=(stages.begin, masking.configure),
         length=22 if more else 16,
         translations=TRANSLATIONS,
     )
@@ -282,15 +289,13 @@ GROUPS: Final = {
             translations=TRANSLATIONS,
         ),
         _guest("h-walk", TWO_STAGES),
-        _guest(
-            "h-masking", (*TWO_STAGES, (masking.configure, 14), (masking.untranslated, 12)), "smmpm", "smnpm", "ssnpm"
-        ),
+        _guest("h-masking", (*_masked(TWO_STAGES), (masking.untranslated, 12)), "smmpm", "smnpm", "ssnpm"),
         Group(
             "masking",
             f"{FULL_ISA}_zicbom_zicboz_svadu_smmpm_smnpm_ssnpm",
             (*FULL, "zicbom", "zicboz", "svadu", "smmpm", "smnpm", "ssnpm"),
-            (*TRANSLATION, (masking.configure, 16)),
-            first=(paging.begin(3, 4, 5),),
+            _masked(TRANSLATION),
+            first=(paging.begin(3, 4, 5), masking.configure),
             length=22,
             translations=TRANSLATIONS,
         ),

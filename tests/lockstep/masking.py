@@ -15,7 +15,7 @@ from tests.lockstep.hypervisor import MODES, put
 from tests.lockstep.layout import TARGETS
 
 if TYPE_CHECKING:
-    from tests.lockstep.program import Builder
+    from tests.lockstep.program import Block, Builder
 
 PMM: Final = 32
 HUPMM: Final = 48
@@ -32,13 +32,25 @@ _access: Final = compute.access("i", "c", "zalrsc", "zicboz")
 
 
 def configure(build: Builder) -> None:
-    """Other lengths for some modes, also the reserved one; no fence follows."""
+    """Other lengths, often the same for all modes, now and then the reserved one; no fence follows."""
     pick = build.random
     settle_traps(build)
-    for name, brought, shift in pick.sample(FIELDS, 3):
+    usual = pick.choice((0, 2, 2, 3, 3))
+    for name, brought, shift in FIELDS:
         if build.cpu.has(brought):
-            put(build, name, 3 << shift, pick.choice((0, 1, 2, 2, 3, 3)) << shift)
+            length = usual if pick.random() < 0.8 else pick.randrange(4)
+            put(build, name, 3 << shift, length << shift)
             build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=csr(name))
+
+
+def behind(block: Block) -> Block:
+    """A block that writes the registers with the fields, and other lengths behind it."""
+
+    def both(build: Builder) -> None:
+        block(build)
+        configure(build)
+
+    return both
 
 
 def untranslated(build: Builder) -> None:

@@ -191,7 +191,7 @@ class Builder:
         """An address with other upper bits, most of which a pointer may have where it is masked; on such a hart."""
         if not any(self.cpu.has(name) for name in MASKING) or self.random.random() < 0.3:
             return address
-        bits = self.random.choice((7, 7, 16, 16, 16, self.random.randrange(1, 20)))
+        bits = self.random.choice((7, 7, 7, 7, 16, 16, 16, self.random.randrange(1, 20)))
         return address ^ self.random.getrandbits(bits) << 64 - bits
 
     @property
