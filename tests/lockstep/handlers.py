@@ -7,6 +7,7 @@ trap ends in M-mode.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from emulator.hart.csrs import BY_NAME
@@ -37,6 +38,7 @@ def _look(code: Code, names: str) -> None:
         code.op("csrrs", rd=SCRATCH[1], rs1=0, imm=csr(name))
 
 
+@cache
 def machine_handler(*, hypervisor: bool = False) -> bytes:
     """M-mode's handler, its vector table first. Where there is H, it looks at what that adds, too."""
     code = Code(MACHINE_HANDLER)
@@ -68,12 +70,14 @@ def _withdraw(code: Code, pending: str, *, hypervisor: bool) -> None:
         code.op("csrrw", rd=0, rs1=0, imm=csr("hvip"))
 
 
+@cache
 def supervisor_handler(*, hypervisor: bool = False) -> bytes:
     """S-mode's handler, HS-mode's where there is H. Asked to raise, it calls M-mode once; `RAISE` tells that it has."""
     names = "stval sepc sip sstatus htval htinst hstatus" if hypervisor else "stval sepc sip sstatus"
     return _supervised(SUPERVISOR_HANDLER, names, turn=4 if hypervisor else 2, hypervisor=hypervisor)
 
 
+@cache
 def guest_handler() -> bytes:
     """VS-mode's handler: the same a level further down, by the names of S-mode's registers."""
     return _supervised(GUEST_HANDLER, "stval sepc sip sstatus", turn=2, hypervisor=False)
