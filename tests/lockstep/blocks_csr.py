@@ -21,6 +21,9 @@ ENVCFG_LEFT: Final = 1 << 63 | 1
 """STCE, which `hypervisor.timers` sets, and FIOM (see `explained` for both)."""
 STATE_ENABLES: Final = 1 << 63 | 1 << 62
 """What both machines have of `mstateen0` (see `explained`)."""
+MPP: Final = 3 << 11
+RESERVED_MPP: Final = 2 << 11
+"""See `explained.NO_MODE`."""
 WHOLE: Final = frozenset({"mtinst", "htinst", "stimecmp", "vstimecmp", "htimedelta"})
 """Written by CSRRW alone, because not just any value will do, or because what they hold is not alike (`explained`)."""
 LEAVE_ALONE: Final = frozenset({"medeleg", "mtvec", "stvec", "vstvec", "vsatp", "hgatp"})
@@ -31,7 +34,8 @@ Values = Callable[[Random], int]
 
 
 def _status(pick: Random) -> int:
-    return random_value(pick) & ~STATUS_LEFT
+    value = random_value(pick) & ~STATUS_LEFT
+    return value & ~MPP if value & MPP == RESERVED_MPP else value
 
 
 def _deadline(pick: Random) -> int:
@@ -98,7 +102,7 @@ def write(build: Builder) -> None:
 def vector(build: Builder) -> None:
     """A trap vector in direct or vectored mode: written whole, never combined."""
     pick = build.random
-    name = pick.choice(("mtvec", "stvec", "vstvec") if build.cpu.has("h") else ("mtvec", "stvec"))
+    name = pick.choice(("mtvec", "stvec"))
     with build.guarded():
         build.code.constant(31, _VALUES[name](pick))
         build.code.op("csrrw", rd=pick.choice(TARGETS), rs1=31, imm=csr(name))

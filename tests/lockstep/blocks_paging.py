@@ -193,7 +193,8 @@ def reserved(build: Builder) -> None:
     for _ in range(pick.randrange(1, 4)):
         number = pick.choice(BASES)
         with build.guarded():
-            build.code.constant(number, build.tagged(_aim(build, space)[0] & ~7))
+            address, window = _aim(build, space)
+            build.code.constant(number, build.tagged(address & ~7, 0 if _leads_nowhere(window) else 7))
             if pick.random() < 0.8:
                 build.code.op(pick.choice(("lr.w", "lr.d")), rd=pick.choice(TARGETS), rs1=number, aqrl=0)
             build.code.op(pick.choice(("sc.w", "sc.d")), rd=pick.choice(TARGETS), rs1=number, rs2=7, aqrl=0)

@@ -163,6 +163,20 @@ BLOCK_BORDERS: Final = Explained(
     "I, 'CMO': 'The PMP access control bits shall be the same for all physical addresses in the cache block'; 'If the "
     "above constraints are not met, the behavior of a CBO instruction is UNSPECIFIED'",
 )
+NO_MODE: Final = Explained(
+    "the reserved value 2 written to mstatus.MPP leaves the field as it was here, and makes it 0 in Spike",
+    _numbers(0x300),
+    "II, 'Privilege and Global Interrupt-Enable Stack in mstatus register': 'xPP fields are WARL fields that can hold "
+    "only privilege mode x and any implemented privilege mode lower than x'",
+)
+LOST_TAG: Final = Explained(
+    "an SC without a reservation that reaches no memory reports the masked address here, and in Spike the one that the "
+    "program formed",
+    _numbers(),
+    "II, 'Pointer Masking Extensions', 'The Ignore Transformation': masking is 'semantically equivalent to replacing a "
+    "subset of instructions (e.g., loads and stores) with an instruction sequence that applies the ignore operation to "
+    "the target address of this instruction and then applies the instruction to the transformed address'",
+)
 ROOTS: Final = Explained(
     "a write to vsatp by its own address is ignored here where MODE is unsupported, and Spike takes the other fields; "
     "with MODE = Bare, vsatp and hgatp keep the other fields in Spike and vsatp is all zero here",
@@ -190,6 +204,8 @@ NARROWED: Final = (
     SECOND_PAGE,
     BLOCK_TVAL,
     BLOCK_BORDERS,
+    NO_MODE,
+    LOST_TAG,
     ROOTS,
     TIMERS,
 )

@@ -325,7 +325,7 @@ GROUPS: Final = {
             "h-csr",
             f"rv64imafdch_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *GUESTS[1:]))}",
             (*FULL, "f", "d", *GUESTS),
-            (*BASE[:2], *OF_H, (csr.write, 12), (csr.read, 8), (csr.vector, 1), (h.timers, 3), (h.roots, 1)),
+            (*BASE[:2], *OF_H, (csr.write, 12), (csr.read, 8), (h.vectors, 1), (h.timers, 3), (h.roots, 1)),
             first=(h.begin, floating.begin),
             length=45,
             translations=TRANSLATIONS,

@@ -219,6 +219,17 @@ def roots(build: Builder) -> None:
         build.write_csr(name, 0)
 
 
+def vectors(build: Builder) -> None:
+    """A trap vector of any level in direct or vectored mode: a guest's must not be HS-mode's, so M-mode writes them."""
+    pick = build.random
+    settle_traps(build)
+    for name in pick.sample(("mtvec", "stvec", "vstvec"), 2):
+        build.code.constant(31, values_of(name)(pick))
+        build.code.op("csrrw", rd=pick.choice(TARGETS), rs1=31, imm=csr(name))
+        build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=csr(name))
+    enter(build, pick.choice(MODES))
+
+
 def returns(build: Builder) -> None:
     """SRET from HS-mode into a guest or a user, and from VS-mode."""
     pick = build.random

@@ -424,7 +424,9 @@ def reserved(build: Builder) -> None:
     number = pick.choice(BASES)
     for _ in range(pick.randrange(1, 4)):
         with build.guarded():
-            build.code.constant(number, build.tagged(_aim(build, stage)[0] & ~7))
+            address, window = _aim(build, stage)
+            there = window is not None and window.straight
+            build.code.constant(number, build.tagged(address & ~7, 7 if there else 0))  # `explained.LOST_TAG`
             if pick.random() < 0.8:
                 build.code.op(pick.choice(("lr.w", "lr.d")), rd=pick.choice(TARGETS), rs1=number, aqrl=0)
             build.code.op(pick.choice(("sc.w", "sc.d")), rd=pick.choice(TARGETS), rs1=number, rs2=7, aqrl=0)

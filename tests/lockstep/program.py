@@ -188,11 +188,11 @@ class Builder:
         """Somewhere in the data area, `slack` bytes from its ends."""
         return DATA + slack + self.random.randrange(0, DATA_SIZE - 2 * slack)
 
-    def tagged(self, address: int) -> int:
-        """An address with other upper bits, most of which a pointer may have where it is masked; on such a hart."""
+    def tagged(self, address: int, most: int = 20) -> int:
+        """On a hart that masks pointers: an address with other upper bits, at most so many, which it may ignore or not."""
         if not any(self.cpu.has(name) for name in MASKING) or self.random.random() < 0.3:
             return address
-        bits = self.random.choice((7, 7, 7, 7, 16, 16, 16, self.random.randrange(1, 20)))
+        bits = min(most, self.random.choice((7, 7, 7, 7, 16, 16, 16, self.random.randrange(1, 20))))
         return address ^ self.random.getrandbits(bits) << 64 - bits
 
     @property
