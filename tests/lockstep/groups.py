@@ -213,7 +213,7 @@ def _guest(name: str, blocks: tuple[Weighted, ...], *more: str) -> Group:
         (*FULL, *WALKED, *more),
         blocks,
         first=(stages.begin, masking.configure),
-        length=22 if more else 16,
+        length=14 if more else 11,
         translations=TRANSLATIONS,
     )
 
@@ -327,7 +327,7 @@ GROUPS: Final = {
             (*FULL, "f", "d", *GUESTS),
             (*BASE[:2], *OF_H, (csr.write, 12), (csr.read, 8), (h.vectors, 1), (h.timers, 3), (h.roots, 1)),
             first=(h.begin, floating.begin),
-            length=45,
+            length=24,
             translations=TRANSLATIONS,
         ),
         _guest("h-walk", TWO_STAGES),
@@ -338,7 +338,7 @@ GROUPS: Final = {
             (*FULL, "zicbom", "zicboz", "svadu", "smmpm", "smnpm", "ssnpm"),
             _masked(TRANSLATION),
             first=(paging.begin(3, 4, 5), masking.configure),
-            length=22,
+            length=13,
             translations=TRANSLATIONS,
         ),
         Group(

@@ -189,7 +189,7 @@ class Builder:
         return DATA + slack + self.random.randrange(0, DATA_SIZE - 2 * slack)
 
     def tagged(self, address: int, most: int = 20) -> int:
-        """On a hart that masks pointers: an address with other upper bits, at most so many, which it may ignore or not."""
+        """On a hart that masks pointers: an address with other upper bits, at most so many, heeded or not."""
         if not any(self.cpu.has(name) for name in MASKING) or self.random.random() < 0.3:
             return address
         bits = min(most, self.random.choice((7, 7, 7, 7, 16, 16, 16, self.random.randrange(1, 20))))
