@@ -16,7 +16,7 @@ from tests.lockstep import blocks_smepmp as smepmp
 from tests.lockstep import blocks_trap as trap
 from tests.lockstep import hypervisor as h
 from tests.lockstep import hypervisor_paging as stages
-from tests.lockstep import masking
+from tests.lockstep import masking, triggers
 from tests.lockstep.program import Builder, Image
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ BARE: Final = ("i", "zicsr", "zifencei")
 FULL: Final = (*BARE, "m", "a", "c", "zicntr", "zihpm")
 GUESTS: Final = ("h", "sstc", "svinval", "smstateen", "zawrs", "zicbom", "zicboz")
 WALKED: Final = ("h", "svinval", "svadu", "svpbmt", "svnapot", "zicbom", "zicboz")
+MASKS: Final = ("smmpm", "smnpm", "ssnpm")
 FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
 
 TRANSLATION: Final[tuple[Weighted, ...]] = (
@@ -331,11 +332,28 @@ GROUPS: Final = {
             translations=TRANSLATIONS,
         ),
         _guest("h-walk", TWO_STAGES),
-        _guest("h-masking", (*_masked(TWO_STAGES), (masking.untranslated, 12)), "smmpm", "smnpm", "ssnpm"),
+        _guest("h-masking", (*_masked(TWO_STAGES), (masking.untranslated, 12)), *MASKS),
+        Group(
+            "sdtrig",
+            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *MASKS))}",
+            (*FULL, "h", "sdtrig", *MASKS),
+            (
+                (triggers.watch, 8),
+                (triggers.disarm, 1),
+                (triggers.accesses, 12),
+                (triggers.guest_accesses, 6),
+                (triggers.execution, 6),
+                (triggers.delegate, 4),
+                (masking.configure, 3),
+                (trap.calls, 1),
+            ),
+            length=18,
+            translations=TRANSLATIONS,
+        ),
         Group(
             "masking",
-            f"{FULL_ISA}_zicbom_zicboz_svadu_smmpm_smnpm_ssnpm",
-            (*FULL, "zicbom", "zicboz", "svadu", "smmpm", "smnpm", "ssnpm"),
+            f"{FULL_ISA}_zicbom_zicboz_svadu_{'_'.join(MASKS)}",
+            (*FULL, "zicbom", "zicboz", "svadu", *MASKS),
             _masked(TRANSLATION),
             first=(paging.begin(3, 4, 5), masking.configure),
             length=13,
