@@ -5,12 +5,12 @@ CSR rules and translation are the hart's own, executed on the reference domain; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from emulator.engine.judging import STEP_LIMIT, Failure, judge
+from emulator.engine.judging import STEP_LIMIT, Failure
 from emulator.engine.reference import ReferenceDomain, Trapped
 from emulator.engine.watching import KINDS, Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
@@ -345,14 +345,6 @@ class Debug:
                 return plain
         return address
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether a hart that is about to execute the instruction at an address, its pc, is to stop there.
-
-        Commands of the breakpoint are carried out.
-        """
-        start = self._programs.starts.get(address, 0)
-        return address in self._breakpoints and bool(self._domains[hart].call(judge, start))
-
     def failure(self, hart: int) -> str:
         """Why the last breakpoint of a hart could not be judged, in a sentence; empty if it could."""
         detail = self._harts[hart].get("judge_detail")
@@ -381,6 +373,15 @@ class Debug:
             yield
         finally:
             self._set_breakpoints(self._breakpoints)
+
+    @contextmanager
+    def kept_inside(self, hart: int, start: int, end: int) -> Iterator[None]:
+        """Have a hart stop, for a while, before an instruction outside the addresses from `start` up to `end`."""
+        self._machine.engine.set_span(hart, start, (end - start) & MASK64)
+        try:
+            yield
+        finally:
+            self._machine.engine.set_span(hart, 0, 0)
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Stop before an access of a kind to any of `length` bytes at a virtual address or an alias of it."""
@@ -426,7 +427,7 @@ class Debug:
             watch,
         )
 
-    def mask_interrupts(self, masked: bool) -> None:
-        """Hold interrupts back (QEMU's `sstep` bit NOIRQ) or let them in."""
+    def mask_interrupts(self, harts: Collection[int]) -> None:
+        """Hold interrupts back in these harts (QEMU's `sstep` bit NOIRQ), and let them in in the others."""
         for hart in self._harts:
-            hart.put("mask_interrupts", int(masked))
+            hart.put("mask_interrupts", int(hart.index in harts))

@@ -27,6 +27,7 @@ from emulator.stops import (
     BudgetSpent,
     Idle,
     Interrupted,
+    SpanLeft,
     Stop,
     TrapLoop,
     WatchpointHit,
@@ -273,6 +274,8 @@ class Machine:
         match hart.get("stop"):
             case StopCode.BREAKPOINT:
                 return BreakpointHit(hart.index, hart.get("pc"), self.debug.failure(hart.index))
+            case StopCode.SPAN:
+                return SpanLeft(hart.index, hart.get("pc"))
             case StopCode.WATCHPOINT:
                 return self.debug.watchpoint_hit(hart.index)
             case StopCode.TRAP_LOOP:

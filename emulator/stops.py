@@ -41,6 +41,19 @@ class BreakpointHit:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanLeft:
+    """A hart that was to stay in a span of addresses is about to execute an instruction outside it.
+
+    Attributes:
+        hart: Index of the hart.
+        address: Virtual address of the instruction, the hart's pc.
+    """
+
+    hart: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
 class WatchpointHit:
     """A hart is about to make an access that a watchpoint covers; it has not been made.
 
@@ -133,6 +146,7 @@ Stop: TypeAlias = (
     BudgetSpent
     | Interrupted
     | BreakpointHit
+    | SpanLeft
     | WatchpointHit
     | Caught
     | GuestExit

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from emulator.catching import Catches
@@ -136,8 +137,8 @@ class Debug(Protocol):
         """A data address without the bits that a hart ignores now."""
         ...
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Judge the breakpoint at a hart's pc."""
+    def kept_inside(self, hart: int, start: int, end: int) -> AbstractContextManager[None]:
+        """Have `run` return `SpanLeft` before the hart executes an instruction outside these addresses."""
         ...
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
@@ -156,8 +157,8 @@ class Debug(Protocol):
         """Undo `insert_watch`."""
         ...
 
-    def mask_interrupts(self, masked: bool) -> None:
-        """Hold interrupts back while a debugger steps."""
+    def mask_interrupts(self, harts: Collection[int]) -> None:
+        """Hold interrupts back in these harts, which a debugger steps, and in no others."""
         ...
 
     def witness(self, hart: int) -> Witness:
@@ -283,10 +284,6 @@ class Breakpoints(Protocol):
 
     def clear(self) -> None:
         """Remove all."""
-        ...
-
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether a breakpoint stops a hart at this instruction, the one at its pc."""
         ...
 
     def was_set_at(self, address: int) -> bool:
