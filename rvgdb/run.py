@@ -125,7 +125,8 @@ class Assembly:
             no_reboot=settings.no_reboot,
             unattended=settings.gdb is None and settings.monitor is None and not shared,
         )
-        self._scene = Scene(self._target, self._runner, regions)
+        vm = machine.vm if isinstance(machine, GuestMachine) else None
+        self._scene = Scene(self._target, self._runner, regions, vm=vm)
         self._monitor = Monitor(self._scene)
 
     @property

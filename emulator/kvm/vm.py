@@ -12,8 +12,10 @@ from emulator.kvm import migration
 from emulator.kvm.errors import KvmError
 from emulator.kvm.exits import BudgetExit, DebugExit, InterruptedExit, VcpuExit
 from emulator.kvm.gstage import address_bits
+from emulator.kvm.journal import Journal
 from emulator.kvm.memory import SLOT_ALIGNMENT, Slot, Slots, moved
-from emulator.kvm.traps import Trap, handle
+from emulator.kvm.trap import Trap
+from emulator.kvm.traps import handle
 from emulator.kvm.vcpu import Vcpu
 from emulator.kvm.world import World, WorldOptions
 from emulator.stops import BreakpointHit, BudgetSpent, HypervisorExit, Stop, WatchpointHit
@@ -34,6 +36,7 @@ class Vm:
         vcpus: By number.
         mp_state_reset: Whether the capability MP_STATE_RESET has been enabled.
         delta: What is added to the host's time to have the guest's.
+        journal: The last exits and SBI calls.
         user_space: Called with an exit while the machine runs; returns whether it has handled it, so that the guest
             goes on at once. Without it, and for what it does not handle, the run comes back.
     """
@@ -50,6 +53,7 @@ class Vm:
         self._options = options
         self._world: World | None = None
         self._busy = False
+        self.journal = Journal()
         self._exit: tuple[Vcpu, VcpuExit | KvmError] | None = None
 
     def create_vcpu(self, number: int) -> Vcpu:
@@ -320,23 +324,29 @@ class Vm:
     def trapped(self, hart: HartBlock) -> Stop | None:
         """A hart has left its guest (`emulator.machine.Hypervisor`): do what the hypervisor does, and go back."""
         vcpu = self.vcpus[hart.index]
+        trap, pc = Trap(hart.get("scause"), hart.get("stval"), hart.get("htval")), hart.get("sepc")
+        leaving: VcpuExit | KvmError | None
         try:
-            leaving = self._handle(vcpu, hart)
+            leaving = self._handle(vcpu, hart, trap)
         except KvmError as error:
-            self._exit = vcpu, error
-            return HypervisorExit(hart.index, f"KVM_RUN of vcpu {vcpu.id} failed: {error}", failed=True)
-        if leaving is None or (self.user_space is not None and self.user_space(vcpu, leaving)):
-            vcpu.prepare()
-            vcpu.enter()
-            return None
-        self._exit = vcpu, leaving
-        return HypervisorExit(hart.index, f"vcpu {vcpu.id} left for user space: {leaving}")
+            leaving = error
+        record = self.journal.left(vcpu, pc, trap, leaving)
+        if isinstance(leaving, KvmError):
+            self._exit = vcpu, leaving
+            return HypervisorExit(hart.index, f"KVM_RUN of vcpu {vcpu.id} failed: {leaving}", failed=True)
+        if leaving is not None:
+            self.world.machine.catches.left_guest(hart.index, record.reason, str(record))
+            if self.user_space is None or not self.user_space(vcpu, leaving):
+                self._exit = vcpu, leaving
+                return HypervisorExit(hart.index, f"vcpu {vcpu.id} left for user space: {leaving}")
+        vcpu.prepare()
+        vcpu.enter()
+        return None
 
-    def _handle(self, vcpu: Vcpu, hart: HartBlock) -> VcpuExit | None:
+    def _handle(self, vcpu: Vcpu, hart: HartBlock, trap: Trap) -> VcpuExit | None:
         """The hart goes back to its guest's instruction; then the trap is handled."""
         if hart.get("priv") != Privilege.S:
             raise KvmError(errno.EFAULT, f"the guest left for M-mode with cause {hart.get('mcause')}")
-        trap = Trap(hart.get("scause"), hart.get("stval"), hart.get("htval"))
         hart.put("pc", hart.get("sepc"))
         hart.put("priv", hart.get("mstatus") >> 8 & 1)
         hart.put("virt", 1)
