@@ -72,7 +72,7 @@ class Paused:
     """Somebody asked the guest to halt."""
 
 
-Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | GuestExit | Stepped | Paused
+Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | HypervisorExit | GuestExit | Stepped | Paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class Runner:
                 await self.listener(halt)
         if isinstance(halt.cause, GuestExit):
             self.end(halt.cause.code)
-        elif isinstance(halt.cause, TrapLoop) and self._unattended:
+        elif isinstance(halt.cause, TrapLoop | HypervisorExit) and self._unattended:
             self.end(1)
 
     def _settle(self, halt: Halt) -> None:
@@ -279,6 +279,8 @@ class Runner:
         if isinstance(halt.cause, TrapLoop) and not self._loop_reported:
             self._loop_reported = True
             self._report(trap_loop_text(halt.cause))
+        if isinstance(halt.cause, HypervisorExit):
+            self._report(f"{halt.cause.text}; the guest is halted")
 
     async def _run(self) -> Halt:
         """Slices until something stops the guest."""
@@ -371,6 +373,8 @@ class Runner:
                 return Halt(hart, stop)
             case SpanLeft(hart=hart):
                 return Halt(hart, Stepped())
+            case HypervisorExit(hart=hart):
+                return Halt(hart, stop)
             case GuestExit():
                 return Halt(self.last.hart, stop)
             case GuestReset():
@@ -378,8 +382,6 @@ class Runner:
                     return Halt(self.last.hart, GuestExit(0))
                 self.machine.reset()
                 return None
-            case HypervisorExit(hart=hart):
-                return Halt(hart, Paused())
             case _:
                 assert_never(stop)
 
