@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.lockstep.compare import Comparison, Difference, Outcome
 from tests.lockstep.groups import GROUPS
 from tests.lockstep.spike import SpikeError
 from tests.lockstep.subject import Subject
+
+if TYPE_CHECKING:
+    from emulator.isa.extensions import CpuConfig
 
 BATCH: Final = 8
 
@@ -47,15 +50,15 @@ class Account:
 
 
 @cache
-def _subject(extensions: tuple[str, ...]) -> Subject:
-    return Subject(next(group.cpu for group in GROUPS.values() if group.extensions == extensions))
+def _subject(cpu: CpuConfig) -> Subject:
+    return Subject(cpu)
 
 
 def compare(name: str, seed: int) -> Outcome:
     """Run the program of a seed on both machines."""
     group = GROUPS[name]
     try:
-        return Comparison(group, seed, _subject(group.extensions)).run()
+        return Comparison(group, seed, _subject(group.cpu)).run()
     except SpikeError as error:
         return Outcome(0, Difference(name, seed, 0, "Spike", (str(error),)))
 

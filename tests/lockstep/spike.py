@@ -21,6 +21,8 @@ INSTRUCTIONS: Final = 20_000_000
 LONGEST_LOG: Final = 64 << 20
 """Bytes after which such a program is killed."""
 SECONDS: Final = 60
+LINE: Final = 16
+"""Bytes in a line of the memory that Spike writes."""
 
 _COMMIT: Final = re.compile(r"core +0: (\d) 0x([0-9a-f]{16}) \(0x([0-9a-f]+)\) ?(.*)")
 _EXCEPTION: Final = re.compile(r"core +0: exception (.+), epc 0x([0-9a-f]{16})")
@@ -132,8 +134,21 @@ def parse(log: str) -> Iterator[Step]:
             trap = interrupted = None
 
 
-def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> str:
-    """Run an ELF until it writes `tohost`; returns the log.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What Spike says about a program.
+
+    Attributes:
+        log: Its log.
+        memory: What is between the symbols `begin_signature` and `end_signature` at the end, if the program has them.
+    """
+
+    log: str
+    memory: bytes
+
+
+def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> Run:
+    """Run an ELF until it writes `tohost`.
 
     Args:
         isa: The value of `--isa`.
@@ -147,26 +162,32 @@ def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> str:
     if program is None:
         raise SpikeError("Spike is not installed; `scripts/test --oracle` installs it")
     with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
-        image, log = Path(folder, "program.elf"), Path(folder, "log")
+        image, log, memory = (Path(folder, name) for name in ("program.elf", "log", "memory"))
         image.write_bytes(elf)
-        memory = f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}"
-        limits = (memory, f"--instructions={INSTRUCTIONS}")
         command: list[str | Path] = [
             program,
             f"--isa={isa}",
             "--priv=msu",
-            *limits,
+            f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}",
+            f"--instructions={INSTRUCTIONS}",
             *options,
             "-l",
             "--log-commits",
             f"--log={log}",
+            f"+signature={memory}",
+            f"+signature-granularity={LINE}",
             image,
         ]
         try:
             _execute(command)
         except subprocess.TimeoutExpired:
             raise SpikeError(f"Spike did not end within {SECONDS} s") from None
-        return log.read_text()
+        return Run(log.read_text(), _memory(memory.read_text()) if memory.exists() else b"")
+
+
+def _memory(text: str) -> bytes:
+    """The bytes of a signature: lines of hexadecimal numbers, each the most significant byte first."""
+    return b"".join(bytes.fromhex(line)[::-1] for line in text.split())
 
 
 def _execute(command: Sequence[str | Path]) -> None:

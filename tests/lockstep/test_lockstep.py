@@ -54,7 +54,7 @@ def test_a_difference_is_found(spoil: Callable[[Step], Step], monkeypatch: pytes
     """One wrong value in Spike's account is found, and shown with the command that leads back to it."""
     group = GROUPS["priv"]
     comparison = Comparison(group, 5, Subject(group.cpu))
-    steps = list(parse(run_spike(group.isa, comparison.image.elf())))
+    steps = list(parse(run_spike(group.isa, comparison.image.elf()).log))
     end = next(at for at, step in enumerate(steps) if step.pc == comparison.image.end)
     at = max(at for at in range(end) if steps[at].priv is not None and spoil(steps[at]) != steps[at])
     steps[at] = spoil(steps[at])
