@@ -266,7 +266,7 @@ class Runner:
             with trio.move_on_after(patience):
                 await self.listener(halt)
         if isinstance(halt.cause, GuestExit):
-            self.end(halt.cause.code)
+            self.end(halt.cause.status)
         elif isinstance(halt.cause, TrapLoop | HypervisorExit) and self._unattended:
             self.end(1)
 
