@@ -40,7 +40,7 @@ class Group:
     extensions: tuple[str, ...]
     blocks: tuple[Weighted, ...]
     first: tuple[Block, ...] = ()
-    length: int = 60
+    length: int = 26
     translations: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -107,7 +107,7 @@ def _float(name: str, *more: str) -> Group:
             (compute.loop, 2),
         ),
         first=(floating.begin,),
-        length=30,
+        length=22,
     )
 
 
@@ -148,7 +148,7 @@ def _paged(name: str, levels: tuple[int, ...], *more: str) -> Group:
         (*FULL, *extra),
         TRANSLATION,
         first=(paging.begin(*levels),),
-        length=16,
+        length=10,
         translations=("sv39", "sv48", "sv57"),
     )
 
@@ -201,6 +201,7 @@ GROUPS: Final = {
                 *((compute.compute(name), 5) for name in ("zba", "zbb", "zbc", "zbs", "zbkb", "zicond", "zimop")),
                 (compute.compute("m", "zba", "zbb", "zbs"), 4),
             ),
+            length=36,
         ),
         Group(
             "zc",

@@ -73,6 +73,7 @@ class Image:
         return Elf(entry=PRELUDE, loads=(Load(address=RAM_BASE, data=self.ram),), symbols=symbols).build()
 
 
+@cache
 def _prelude() -> bytes:
     """Withdraw the timer interrupt that Spike's CLINT asserts from reset on, and go to the program."""
     code = Code(PRELUDE)
