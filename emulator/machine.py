@@ -397,7 +397,7 @@ class Machine:
 
     def judge_csr(self, hart: int, number: int) -> int:
         """A breakpoint's condition reads a CSR; it was checked that there is one."""
-        return self.debug.read_csr(hart, number)
+        return self.debug.read_csr(hart, self.debug.seen(hart, number))
 
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints."""
