@@ -17,7 +17,7 @@ from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import start_access, translate_data
 from emulator.hart.inspection import UNASKED
-from emulator.hart.layouts import decoded
+from emulator.hart.layouts import HOST_PREFIX, decoded
 from emulator.hart.masking import SIGNED
 from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.hart.translation import LOAD
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+HOSTS: Final = 0x1000
+"""Added to the number of a CSR of HS-mode's own, which instructions cannot name while the hart is in a guest."""
 NOWHERE: Final = MASK64
 """No memory is there: the last byte of the address space."""
 
@@ -59,8 +61,8 @@ class CsrInfo:
     """A CSR that exists on this machine.
 
     Attributes:
-        number: Its address, 12 bits.
-        name: The manual's name.
+        number: Its address, 12 bits; `HOSTS` is added to it where the name begins with `hs_`.
+        name: The manual's name; `hs_satp` is HS-mode's `satp` also while the hart is in a guest, whose own `satp` is.
         writable: Whether any bit of it may change.
     """
 
@@ -170,9 +172,24 @@ class Debug:
         self._changed()
 
     def csrs(self) -> tuple[CsrInfo, ...]:
-        """The CSRs that exist, in order of their numbers."""
+        """The CSRs that exist, in order of their numbers; HS-mode's own of those that a guest has, too, come last."""
         rows = sorted(filter(self._exists, csrs.ROWS), key=lambda row: row.number)
-        return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        both = [row for row in rows if row.guest is not None and self._exists(row.guest)]
+        plain = (CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        hosts = (CsrInfo(row.number | HOSTS, HOST_PREFIX + row.name, row.write is not None) for row in both)
+        return (*plain, *hosts)
+
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode.
+
+        In a guest the plain numbers mean what the guest's instructions reach by them: `satp` is `vsatp`.
+        """
+        if number & HOSTS:
+            return number & ~HOSTS
+        row = csrs.BY_NUMBER.get(number)
+        if row is None or row.guest is None or not self._harts[hart].get("virt") or not self._exists(row.guest):
+            return number
+        return row.guest.number
 
     def _exists(self, row: Csr) -> bool:
         return satisfied(row.extension, self._machine.config.cpu.extensions)
