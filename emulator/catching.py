@@ -70,7 +70,18 @@ class CsrCatch:
     mask: int = MASK64
 
 
-Catch: TypeAlias = TrapCatch | SbiCatch | CsrCatch
+@dataclass(frozen=True, slots=True)
+class ExitCatch:
+    """Stop when a guest of the emulated KVM leaves for user space.
+
+    Attributes:
+        reason: KVM's exit reason (`emulator.kvm.exits.REASONS`); None for every one.
+    """
+
+    reason: str | None = None
+
+
+Catch: TypeAlias = TrapCatch | SbiCatch | CsrCatch | ExitCatch
 
 
 class Catches:
@@ -111,7 +122,7 @@ class Catches:
     def _renew(self) -> None:
         watched = {catch.number for catch in self._catches if isinstance(catch, CsrCatch)}
         aliases = {row.number for row in csrs.ROWS if row.guest is not None and row.guest.number in watched}
-        traps = any(not isinstance(catch, CsrCatch) for catch in self._catches)
+        traps = any(isinstance(catch, TrapCatch | SbiCatch) for catch in self._catches)
         self._arm(traps, frozenset(watched | aliases))
 
     def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
@@ -130,6 +141,13 @@ class Catches:
                     f"hart {hart} made an SBI call at pc {pc:#x}: extension {extension:#x}, "
                     f"function {block.get('x', A6)}, arguments {arguments}"
                 )
+                self._stop(Caught(hart, catch, text))
+                return
+
+    def left_guest(self, hart: int, reason: str, text: str) -> None:
+        """A guest leaves for user space; the stop is behind the instruction, when user space has answered."""
+        for catch in self._catches:
+            if isinstance(catch, ExitCatch) and catch.reason in (None, reason):
                 self._stop(Caught(hart, catch, text))
                 return
 

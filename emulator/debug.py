@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from emulator.engine.judging import STEP_LIMIT, Failure, judge
 from emulator.engine.reference import ReferenceDomain, Trapped
@@ -39,6 +39,17 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+NOWHERE: Final = MASK64
+"""No memory is there: the last byte of the address space."""
+
+
+class GuestMemory(Protocol):
+    """Where a guest's memory lies, on a machine that a hypervisor has."""
+
+    def locate(self, address: int) -> int | None:
+        """Host physical address of a guest physical one; None where no memory is."""
+        ...
+
 
 Printer: TypeAlias = Callable[[int, bytes, tuple[int, ...]], None]
 
@@ -81,6 +92,9 @@ class Debug:
     """What a debugger can do to a machine that is not running.
 
     Harts are named by index. Addresses are virtual, in the context of the hart, unless `physical` is set.
+
+    Attributes:
+        guest: Where physical addresses are a guest's, because the machine is run for a guest: its memory.
     """
 
     def __init__(self, machine: Machine, blocks: Blocks, backing: Backing) -> None:
@@ -91,6 +105,7 @@ class Debug:
         self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
         self._breakpoints: dict[int, list[Judgement]] = {}
         self._programs = NO_PROGRAMS
+        self.guest: GuestMemory | None = None
         self.printer: Printer | None = None
         """Told what breakpoints print: the hart, a text in the notation of C's printf, and its arguments."""
         self._watchpoints: list[Watch] = []
@@ -233,9 +248,16 @@ class Debug:
         while length > 0:
             address &= MASK64
             size = min(length, PAGE - address % PAGE)
-            yield address, address if physical else self._physical(hart, address), size
+            yield address, self._place(address) if physical else self._physical(hart, address), size
             address += size
             length -= size
+
+    def _place(self, address: int) -> int:
+        """The machine's physical address of a physical address of the debugger's; a guest's device has `NOWHERE`."""
+        if self.guest is None:
+            return address
+        place = self.guest.locate(address)
+        return NOWHERE if place is None else place
 
     def read_memory(self, hart: int, address: int, length: int, *, physical: bool = False) -> bytes:
         """Read memory without side effects: RAM, ROM, and what devices let be peeked at.
@@ -247,7 +269,7 @@ class Debug:
             MemoryUnavailable: Not even the first byte is there.
         """
         if address % PAGE + length <= PAGE:
-            return self._peek(address, address if physical else self._physical(hart, address), length)
+            return self._peek(address, self._place(address) if physical else self._physical(hart, address), length)
         data = bytearray()
         try:
             for start, place, size in self._pieces(hart, address, length, physical=physical):
@@ -261,6 +283,8 @@ class Debug:
         at = self._domains[0].backing_offset(physical)
         if at is not None:
             return bytes(self._backing.bytes[at : at + size])
+        if physical == NOWHERE:
+            physical = address
         try:
             return self._machine.board.bus.peek(physical, size)
         except BusFault:

@@ -35,6 +35,8 @@ from emulator.turns import Turns
 
 if TYPE_CHECKING:
     from emulator.config import MachineConfig
+    from emulator.devices.htif import Htif
+    from emulator.memory.bus import Bus
 
 ROM_BASE: Final = 0x1000
 ROM_SIZE: Final = 0xF000
@@ -50,6 +52,39 @@ class Observer(Protocol):
 
     def code_decoded(self, hart: int, address: int) -> None:
         """A hart is about to execute the instruction at `address` for the first time since it was written."""
+        ...
+
+
+class Board(Protocol):
+    """What is around the harts; who plays another machine than the `virt` board puts his own there (`Machine.board`).
+
+    Attributes:
+        bus: The devices.
+    """
+
+    bus: Bus
+
+    @property
+    def htif(self) -> Htif | None:
+        """The host-target interface, where an image has one."""
+        ...
+
+    @property
+    def start_pcs(self) -> tuple[int, ...]:
+        """Where each hart begins."""
+        ...
+
+    @property
+    def device_tree(self) -> bytes:
+        """The device tree's blob."""
+        ...
+
+    def receive(self, data: bytes) -> None:
+        """Console input from outside."""
+        ...
+
+    def reset(self) -> None:
+        """Power-on state."""
         ...
 
 
@@ -106,11 +141,11 @@ class Machine:
         self._interrupted = False
         self.hypervisor: Hypervisor | None = None
         """Who takes the traps out of guests, where no code in HS-mode does (see the hart's field `leave_guest`)."""
-        self.board = VirtBoard(
-            config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self._request, transmit
+        self.board: Board = VirtBoard(
+            config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self.request, transmit
         )
         self.debug = Debug(self, self._blocks, self._backing)
-        self.catches = Catches(self.harts, self._arm, self.debug.read_csr, self._request)
+        self.catches = Catches(self.harts, self._arm, self.debug.read_csr, self.request)
         self._rules = [ReferenceDomain(self._blocks, hart, self._backing, self) for hart in self.harts]
         self.clock.adjusted = self._update_timers
         self._power_on()
@@ -386,7 +421,8 @@ class Machine:
         if hart is self._running:
             hart.put("attention", hart.get("attention") | Attention.CHECK)
 
-    def _request(self, stop: Stop) -> None:
+    def request(self, stop: Stop) -> None:
+        """From within a run: let it end with `stop`, behind the instruction at hand."""
         self._requested = stop
         if self._running is not None:
             self._leave(self._running)

@@ -109,9 +109,13 @@ class HypervisorExit:
 
     Attributes:
         hart: Index of the hart whose guest asks.
+        text: Why, in a sentence.
+        failed: Whether the run has failed: KVM_RUN returns an error, and the guest cannot go on from here.
     """
 
     hart: int
+    text: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

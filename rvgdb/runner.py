@@ -78,7 +78,7 @@ class Paused:
     """Somebody asked the guest to halt."""
 
 
-Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | GuestExit | Stepped | Paused
+Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | HypervisorExit | GuestExit | Stepped | Paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ class Runner:
                 await self.listener(halt)
         if isinstance(halt.cause, GuestExit):
             self.end(halt.cause.code)
-        elif isinstance(halt.cause, TrapLoop) and self._unattended:
+        elif isinstance(halt.cause, TrapLoop | HypervisorExit) and self._unattended:
             self.end(1)
 
     def _settle(self, halt: Halt) -> None:
@@ -287,6 +287,8 @@ class Runner:
         if isinstance(halt.cause, TrapLoop) and not self._loop_reported:
             self._loop_reported = True
             self._report(trap_loop_text(halt.cause))
+        if isinstance(halt.cause, HypervisorExit):
+            self._report(f"{halt.cause.text}; the guest is halted")
 
     async def _run(self) -> Halt:
         """Slices until something stops the guest."""
@@ -382,6 +384,8 @@ class Runner:
                 return None
             case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart) | Caught(hart=hart):
                 return Halt(hart, stop)
+            case HypervisorExit(hart=hart):
+                return Halt(hart, stop)
             case GuestExit():
                 return Halt(self.last.hart, stop)
             case GuestReset():
@@ -389,8 +393,6 @@ class Runner:
                     return Halt(self.last.hart, GuestExit(0))
                 self.machine.reset()
                 return None
-            case HypervisorExit(hart=hart):
-                return Halt(hart, Paused())
             case _:
                 assert_never(stop)
 
