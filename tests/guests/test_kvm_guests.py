@@ -57,7 +57,7 @@ def test_a_guest_masks_its_pointers(elf: Elf, kernel: str, vcpus: int, isa: str)
     ],
 )
 def test_a_guest_that_may_not_mask_is_refused(elf: Elf, kernel: str, registers: dict[str, int]) -> None:
-    """With Smnpm hidden, the feature withheld, or no FWFT in the kernel, VS-mode goes without; VU-mode does not care."""
+    """With Smnpm hidden, the feature withheld, or no FWFT in the kernel, VS-mode goes without; VU-mode cares not."""
     guest = start(elf.path, kernel, registers=registers)
 
     assert guest.run() == ended(1)
