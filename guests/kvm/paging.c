@@ -5,6 +5,7 @@
 #define LEAF 0xceUL /* R, W, X, A, D */
 #define USER 0x10UL
 #define SATP_SV39 (8UL << 60)
+#define SATP_ASID_SHIFT 44
 #define PAGE 4096UL
 #define MEGAPAGE (PAGE * 512)
 #define GIGAPAGE (MEGAPAGE * 512)
@@ -37,12 +38,12 @@ static void fill_tables(void)
     root[ALIAS_INDEX + index] = entry((u64)middle, VALID);
 }
 
-/* The first hart makes the tables, every hart uses them. */
+/* The first hart makes the tables, every hart uses them, each with an ASID of its own: its number and 1. */
 void turn_on_paging(void)
 {
     if (!root[ALIAS_INDEX + (u64)_start / GIGAPAGE])
         fill_tables();
-    csr_write(satp, SATP_SV39 | (u64)root >> 12);
+    csr_write(satp, SATP_SV39 | (this_hart->id + 1) << SATP_ASID_SHIFT | (u64)root >> 12);
     __asm__ volatile("sfence.vma" : : : "memory");
     csr_set(sstatus, SSTATUS_SUM);
 }

@@ -1,8 +1,7 @@
 /* Start code, traps and the way to VU-mode of the guests that run under KVM.
  *
- * KVM enters the first hart at _start in VS-mode with its number in a0 and the device tree in a1. A hart that is started
- * by HSM enters at secondary_start, with its number in a0 and its struct hart in a1. In VS-mode tp points to the hart's
- * structure and sscratch is 0; in VU-mode sscratch points to the structure and tp is the program's own.
+ * KVM enters the first hart at _start in VS-mode with its number in a0 and the device tree in a1. In VS-mode tp points to
+ * the hart's structure and sscratch is 0; in VU-mode sscratch points to the structure and tp is the program's own.
  */
     .file "guests/kvm/start.S"
     .equ FRAME, 272
@@ -42,29 +41,13 @@ cleared:
     la      t0, trap_entry
     csrw    stvec, t0
     call    main
+park:
+    wfi
     j       park
     .cfi_endproc
     .size _start, . - _start
 
     .section .text, "ax", @progbits
-    .globl secondary_start
-    .type secondary_start, @function
-secondary_start:
-    .cfi_startproc
-    .cfi_undefined ra
-    set_gp
-    mv      tp, a1
-    ld      sp, HART_STACK_TOP(tp)
-    csrw    sscratch, zero
-    la      t0, trap_entry
-    csrw    stvec, t0
-    call    secondary
-park:
-    wfi
-    j       park
-    .cfi_endproc
-    .size secondary_start, . - secondary_start
-
 /* Saves what a C function may change and calls trap(frame).
  *
  * The return address column is the interrupted pc, so that a debugger's backtrace crosses the trap.
@@ -247,9 +230,10 @@ probe_stimecmp_at:
     .section .user.text, "ax", @progbits
     .globl user_exit
     .type user_exit, @function
-user_exit:
     .cfi_startproc
     .cfi_undefined ra
+    nop                                 /* a debugger looks before a return address for the caller */
+user_exit:
     ecall
     .cfi_endproc
     .size user_exit, . - user_exit
@@ -258,6 +242,3 @@ user_exit:
     .balign 16
     .skip   8192
 first_stack_top:
-    .globl second_stack_top
-    .skip   8192
-second_stack_top:
