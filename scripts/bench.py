@@ -24,6 +24,7 @@ from typing import Final
 
 from rich.console import Console
 
+from benchmarks import debugging
 from benchmarks.errors import BenchError
 from benchmarks.experiments import Bench
 from benchmarks.figures import Figure, as_json, print_markdown, print_tables
@@ -38,6 +39,10 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "translation": Bench.translation,
     "start": Bench.start,
     "packets": Bench.packets,
+    "conditions": debugging.conditions,
+    "prints": debugging.prints,
+    "ranges": debugging.ranges,
+    "tagged-watchpoint": debugging.tagged_watchpoint,
 }
 
 
