@@ -58,6 +58,18 @@ class Answer:
         return float(found[1])
 
 
+def find_gdb() -> str:
+    """The path of a GDB for RISC-V.
+
+    Raises:
+        BenchError: There is none.
+    """
+    gdb = next((path for name in GDBS if (path := shutil.which(name))), None)
+    if gdb is None:
+        raise BenchError("there is no GDB for RISC-V (Debian: apt-get install gdb-multiarch)")
+    return gdb
+
+
 def ask_gdb(
     emulator: Emulator,
     elf: Path,
@@ -80,14 +92,11 @@ def ask_gdb(
     Raises:
         BenchError: There is no GDB for RISC-V, or the emulator cannot be started.
     """
-    gdb = next((path for name in GDBS if (path := shutil.which(name))), None)
-    if gdb is None:
-        raise BenchError("there is no GDB for RISC-V (Debian: apt-get install gdb-multiarch)")
     port = free_port()
     machine = [*emulator.command, *BARE, *options, "-S", "-gdb", f"tcp:127.0.0.1:{port}", "-kernel", str(elf)]
     script = [*SETTINGS, f"target remote 127.0.0.1:{port}", *commands, "kill"]
     words = [word for command in script for word in ("-ex", command)]
-    call = [gdb, "-nx", "-q", "-batch", *words, *([str(elf)] if symbols else [])]
+    call = [find_gdb(), "-nx", "-q", "-batch", *words, *([str(elf)] if symbols else [])]
     with started(machine, subprocess.DEVNULL, subprocess.DEVNULL):
         try:
             result = subprocess.run(

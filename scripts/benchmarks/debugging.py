@@ -41,6 +41,9 @@ PER_ROUND: Final = 2
 TAG: Final = 0x2A << 57
 MASKING: Final = "csr mseccfg.PMM PMLEN7"
 
+Note: TypeAlias = Callable[[str], None]
+"""Told what is being done."""
+
 Passing: TypeAlias = Callable[[Emulator, int], float]
 """Seconds that an emulator takes for a number of passes."""
 

@@ -177,6 +177,13 @@ class Bench:
             ratio = peers / mine if unit == "ms" else mine / peers
             yield Figure("packets, one processor", name, unit, values, ratio, "speed of QEMU", aim)
 
+    def single_steps(self) -> Iterator[Figure]:
+        """Round trips of `vCont;s`, everything on one processor."""
+        with pinned(self.processor):
+            runs = self.in_turns(self.emulators, self._step_rate)
+        values = _medians(runs)
+        yield Figure("packets", "vCont;s", "steps/s", values, values[self.subject.name] / values[self.peer.name])
+
     def in_turns(self, emulators: Sequence[Emulator], measure: Callable[[Emulator], Result]) -> dict[str, list[Result]]:
         """Measure each emulator `repeats` times, in turns, so that a change of the machine's mood hits all of them."""
         results: dict[str, list[Result]] = {emulator.name: [] for emulator in emulators}
@@ -246,18 +253,13 @@ class Bench:
         with started(command, subprocess.DEVNULL, subprocess.DEVNULL), connect(port):
             return time.perf_counter() - begin
 
+    def _step_rate(self, emulator: Emulator) -> float:
+        with _attached(emulator) as rsp:
+            rsp.greet()
+            return self._rate(rsp, b"vCont;s:1")
+
     def _packet_rates(self, emulator: Emulator) -> dict[str, float]:
-        port = free_port()
-        command = [
-            *emulator.command,
-            *BARE,
-            "-S",
-            "-gdb",
-            f"tcp:127.0.0.1:{port}",
-            "-kernel",
-            str(GUESTS / "bench.elf"),
-        ]
-        with started(command, subprocess.DEVNULL, subprocess.DEVNULL), Rsp(port) as rsp:
+        with _attached(emulator) as rsp:
             begin = time.perf_counter()
             rsp.greet()
             attach = 1e3 * (time.perf_counter() - begin)
@@ -277,6 +279,15 @@ class Bench:
             rsp.ask(body)
             count += 1
         return count / taken
+
+
+@contextmanager
+def _attached(emulator: Emulator) -> Iterator[Rsp]:
+    """A connection to an emulator that stands at its reset."""
+    port = free_port()
+    command = [*emulator.command, *BARE, "-S", "-gdb", f"tcp:127.0.0.1:{port}", "-kernel", str(GUESTS / "bench.elf")]
+    with started(command, subprocess.DEVNULL, subprocess.DEVNULL), Rsp(port) as rsp:
+        yield rsp
 
 
 def resume(rsp: Rsp) -> None:
