@@ -172,7 +172,11 @@ class Kinds:
 
 def random_entry(pick: Random, physical: int, level: int, kinds: Kinds) -> int:
     """A leaf for a page that begins at a physical address; or, now and then, something else."""
-    pte = leaf(physical, pick.choice(LEGAL), pick.getrandbits(2) << SOFTWARE_SHIFT)
+    pte = leaf(
+        physical,
+        pick.choice((*LEGAL, READ_WRITE, READ_WRITE | PTE_X, READ_WRITE | PTE_X)),
+        pick.getrandbits(2) << SOFTWARE_SHIFT,
+    )
     for bit, often in ((PTE_U, kinds.user), (PTE_G, 0.3), (PTE_A, 1 - kinds.stale), (PTE_D, 1 - kinds.stale)):
         pte |= bit * (pick.random() < often)
     if kinds.types and pick.random() < 0.4:
