@@ -49,7 +49,7 @@ def begin(*levels: int) -> Block:
 def kinds(build: Builder, privilege: int) -> Kinds:
     """What entries are like on this hart, in a space of a privilege: often such that this privilege may use them."""
     user = 0.8 if privilege == USER else 0.3
-    return Kinds(user=user, stale=0.1, odd=0.15, napot=build.cpu.has("svnapot"), types=build.cpu.has("svpbmt"))
+    return Kinds(user=user, stale=0.1, odd=0.2, napot=build.cpu.has("svnapot"), types=build.cpu.has("svpbmt"))
 
 
 def _settle(build: Builder) -> None:
