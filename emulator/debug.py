@@ -5,19 +5,19 @@ CSR rules and translation are the hart's own, executed on the reference domain; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from emulator.engine.judging import STEP_LIMIT, Failure, judge
+from emulator.engine.judging import STEP_LIMIT, Failure
 from emulator.engine.reference import ReferenceDomain, Trapped
 from emulator.engine.watching import KINDS, Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import start_access, translate_data
 from emulator.hart.inspection import UNASKED
-from emulator.hart.layouts import decoded
+from emulator.hart.layouts import HOST_PREFIX, decoded
 from emulator.hart.masking import SIGNED
 from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.hart.translation import LOAD
@@ -39,6 +39,19 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+HOSTS: Final = 0x1000
+"""Added to the number of a CSR of HS-mode's own, which instructions cannot name while the hart is in a guest."""
+NOWHERE: Final = MASK64
+"""No memory is there: the last byte of the address space."""
+
+
+class GuestMemory(Protocol):
+    """Where a guest's memory lies, on a machine that a hypervisor has."""
+
+    def locate(self, address: int) -> int | None:
+        """Host physical address of a guest physical one; None where no memory is."""
+        ...
+
 
 Printer: TypeAlias = Callable[[int, bytes, tuple[int, ...]], None]
 
@@ -48,8 +61,8 @@ class CsrInfo:
     """A CSR that exists on this machine.
 
     Attributes:
-        number: Its address, 12 bits.
-        name: The manual's name.
+        number: Its address, 12 bits; `HOSTS` is added to it where the name begins with `hs_`.
+        name: The manual's name; `hs_satp` is HS-mode's `satp` also while the hart is in a guest, whose own `satp` is.
         writable: Whether any bit of it may change.
     """
 
@@ -81,6 +94,9 @@ class Debug:
     """What a debugger can do to a machine that is not running.
 
     Harts are named by index. Addresses are virtual, in the context of the hart, unless `physical` is set.
+
+    Attributes:
+        guest: Where physical addresses are a guest's, because the machine is run for a guest: its memory.
     """
 
     def __init__(self, machine: Machine, blocks: Blocks, backing: Backing) -> None:
@@ -91,6 +107,7 @@ class Debug:
         self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
         self._breakpoints: dict[int, list[Judgement]] = {}
         self._programs = NO_PROGRAMS
+        self.guest: GuestMemory | None = None
         self.printer: Printer | None = None
         """Told what breakpoints print: the hart, a text in the notation of C's printf, and its arguments."""
         self._watchpoints: list[Watch] = []
@@ -155,9 +172,24 @@ class Debug:
         self._changed()
 
     def csrs(self) -> tuple[CsrInfo, ...]:
-        """The CSRs that exist, in order of their numbers."""
+        """The CSRs that exist, in order of their numbers; HS-mode's own of those that a guest has, too, come last."""
         rows = sorted(filter(self._exists, csrs.ROWS), key=lambda row: row.number)
-        return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        both = [row for row in rows if row.guest is not None and self._exists(row.guest)]
+        plain = (CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        hosts = (CsrInfo(row.number | HOSTS, HOST_PREFIX + row.name, row.write is not None) for row in both)
+        return (*plain, *hosts)
+
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode.
+
+        In a guest the plain numbers mean what the guest's instructions reach by them: `satp` is `vsatp`.
+        """
+        if number & HOSTS:
+            return number & ~HOSTS
+        row = csrs.BY_NUMBER.get(number)
+        if row is None or row.guest is None or not self._harts[hart].get("virt") or not self._exists(row.guest):
+            return number
+        return row.guest.number
 
     def _exists(self, row: Csr) -> bool:
         return satisfied(row.extension, self._machine.config.cpu.extensions)
@@ -233,9 +265,16 @@ class Debug:
         while length > 0:
             address &= MASK64
             size = min(length, PAGE - address % PAGE)
-            yield address, address if physical else self._physical(hart, address), size
+            yield address, self._place(address) if physical else self._physical(hart, address), size
             address += size
             length -= size
+
+    def _place(self, address: int) -> int:
+        """The machine's physical address of a physical address of the debugger's; a guest's device has `NOWHERE`."""
+        if self.guest is None:
+            return address
+        place = self.guest.locate(address)
+        return NOWHERE if place is None else place
 
     def read_memory(self, hart: int, address: int, length: int, *, physical: bool = False) -> bytes:
         """Read memory without side effects: RAM, ROM, and what devices let be peeked at.
@@ -247,7 +286,7 @@ class Debug:
             MemoryUnavailable: Not even the first byte is there.
         """
         if address % PAGE + length <= PAGE:
-            return self._peek(address, address if physical else self._physical(hart, address), length)
+            return self._peek(address, self._place(address) if physical else self._physical(hart, address), length)
         data = bytearray()
         try:
             for start, place, size in self._pieces(hart, address, length, physical=physical):
@@ -261,6 +300,8 @@ class Debug:
         at = self._domains[0].backing_offset(physical)
         if at is not None:
             return bytes(self._backing.bytes[at : at + size])
+        if physical == NOWHERE:
+            physical = address
         try:
             return self._machine.board.bus.peek(physical, size)
         except BusFault:
@@ -345,14 +386,6 @@ class Debug:
                 return plain
         return address
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether a hart that is about to execute the instruction at an address, its pc, is to stop there.
-
-        Commands of the breakpoint are carried out.
-        """
-        start = self._programs.starts.get(address, 0)
-        return address in self._breakpoints and bool(self._domains[hart].call(judge, start))
-
     def failure(self, hart: int) -> str:
         """Why the last breakpoint of a hart could not be judged, in a sentence; empty if it could."""
         detail = self._harts[hart].get("judge_detail")
@@ -381,6 +414,15 @@ class Debug:
             yield
         finally:
             self._set_breakpoints(self._breakpoints)
+
+    @contextmanager
+    def kept_inside(self, hart: int, start: int, end: int) -> Iterator[None]:
+        """Have a hart stop, for a while, before an instruction outside the addresses from `start` up to `end`."""
+        self._machine.engine.set_span(hart, start, (end - start) & MASK64)
+        try:
+            yield
+        finally:
+            self._machine.engine.set_span(hart, 0, 0)
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Stop before an access of a kind to any of `length` bytes at a virtual address or an alias of it."""
@@ -426,7 +468,7 @@ class Debug:
             watch,
         )
 
-    def mask_interrupts(self, masked: bool) -> None:
-        """Hold interrupts back (QEMU's `sstep` bit NOIRQ) or let them in."""
+    def mask_interrupts(self, harts: Collection[int]) -> None:
+        """Hold interrupts back in these harts (QEMU's `sstep` bit NOIRQ), and let them in in the others."""
         for hart in self._harts:
-            hart.put("mask_interrupts", int(masked))
+            hart.put("mask_interrupts", int(hart.index in harts))

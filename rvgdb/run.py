@@ -7,16 +7,17 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import trio
 
 from emulator.devices.rom import Rom
 from emulator.machine import Machine
 from emulator.virt_map import RAM_BASE
+from emulator.vmm import GuestMachine
 from rvgdb import __version__
 from rvgdb.chardev import CharDevice, Stdio, Tcp, Unix
-from rvgdb.configure import machine_config
+from rvgdb.configure import guest_config, machine_config
 from rvgdb.console import Backend, SocketBackend, Transmitter, open_serial
 from rvgdb.desk import MonitorDesk, SerialDesk, SharedDesk
 from rvgdb.errors import ConsoleError
@@ -29,6 +30,8 @@ from rvgdb.target import api as target_api
 from rvgdb.target.machine import Region, Target
 from rvgdb.terminal import report
 from rvgdb.tracing import STEPPING, EventLog, LoggedBus, StepLog, TracedMachine, open_log
+
+AnyMachine: TypeAlias = Machine | GuestMachine
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -44,7 +47,7 @@ def run(settings: RunSettings) -> int:
         EmulatorError: When the machine cannot be built.
     """
     transmitter = Transmitter()
-    machine = Machine(machine_config(settings), transmit=transmitter.transmit, progress=report)
+    machine = build(settings, transmitter.transmit)
     if settings.dump_dtb is not None:
         _dump(machine, settings.dump_dtb)
         return 0
@@ -52,14 +55,33 @@ def run(settings: RunSettings) -> int:
     return trio.run(Assembly(settings, machine, transmitter).run)
 
 
-def _dump(machine: Machine, path: Path) -> None:
+def build(
+    settings: RunSettings, transmit: Callable[[bytes], None], report: Callable[[str], None] = report
+) -> AnyMachine:
+    """The machine that a command line asks for: a bare one, or a guest of the emulated KVM.
+
+    Args:
+        settings: What was asked for.
+        transmit: Called with what the guest writes to its console.
+        report: Prints a line for the user.
+
+    Raises:
+        RvgdbError: When the command line asks for what cannot be had here.
+        EmulatorError: When the machine cannot be built.
+    """
+    if settings.kvm is None:
+        return Machine(machine_config(settings), transmit=transmit, progress=report)
+    return GuestMachine(guest_config(settings, settings.kvm), transmit=transmit, progress=report, warn=report)
+
+
+def _dump(machine: AnyMachine, path: Path) -> None:
     try:
         path.write_bytes(machine.board.device_tree)
     except OSError as error:
         raise ConsoleError(f"-machine dumpdtb={path}: cannot be written: {error.strerror}") from None
 
 
-def _regions(machine: Machine) -> tuple[tuple[str, Region], ...]:
+def _regions(machine: AnyMachine) -> tuple[tuple[str, Region], ...]:
     """The physical address space, ascending."""
     spans = [
         (type(device).__name__, Region("rom" if isinstance(device, Rom) else "io", base, device.size))
@@ -82,7 +104,7 @@ class Assembly:
     def __init__(
         self,
         settings: RunSettings,
-        machine: Machine,
+        machine: AnyMachine,
         transmitter: Transmitter,
         report: Callable[[str], None] = report,
     ) -> None:
@@ -95,7 +117,6 @@ class Assembly:
         self._target = Target(machine, tuple(region for _, region in regions if region.kind in ("ram", "rom")))
         self._runner = Runner(
             self._watched(machine),
-            stops_at=self._target.breakpoints.stops_at,
             report=self._report,
             after_slice=self._flush,
             tell=lambda halt: self._target.points.tell(halt.cause, machine.debug.read_pc(halt.hart)).rstrip(),
@@ -103,7 +124,8 @@ class Assembly:
             no_reboot=settings.no_reboot,
             unattended=settings.gdb is None and settings.monitor is None and not shared,
         )
-        self._scene = Scene(self._target, self._runner, regions)
+        vm = machine.vm if isinstance(machine, GuestMachine) else None
+        self._scene = Scene(self._target, self._runner, regions, vm=vm)
         self._monitor = Monitor(self._scene)
 
     @property
@@ -137,7 +159,7 @@ class Assembly:
             nursery.cancel_scope.cancel()
         self._flush()
 
-    def _watched(self, machine: Machine) -> target_api.Machine:
+    def _watched(self, machine: AnyMachine) -> target_api.Machine:
         """The machine, with what `-d` asks for around it."""
         if self._log is None:
             return machine

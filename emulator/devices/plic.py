@@ -29,18 +29,20 @@ _EXISTING = (1 << SOURCES) - 2
 
 
 class Plic:
-    """A PLIC with two contexts a hart: 2 * hart drives MEIP, 2 * hart + 1 drives SEIP."""
+    """A PLIC with a context for each hart and line: 2 * hart drives MEIP, 2 * hart + 1 drives SEIP."""
 
     size = 0x60_0000
 
-    def __init__(self, harts: int, lines: HartLines) -> None:
+    def __init__(self, harts: int, lines: HartLines, wired: tuple[int, ...] = (MEIP, SEIP)) -> None:
         """Make a PLIC.
 
         Args:
             harts: Number of harts.
             lines: Interrupt lines into the harts.
+            wired: The lines that each hart has, in order of its contexts; a guest has no M-mode, so only SEIP.
         """
-        self._contexts = 2 * harts
+        self._wired = wired
+        self._contexts = len(wired) * harts
         self._lines = lines
         self._wires = 0
         self._power_on()
@@ -145,7 +147,8 @@ class Plic:
             level = self._best(context) != 0
             if everything or level != self._level[context]:
                 self._level[context] = level
-                self._lines(context >> 1, SEIP if context & 1 else MEIP, level)
+                hart, line = divmod(context, len(self._wired))
+                self._lines(hart, self._wired[line], level)
 
 
 def _word(bits: int, offset: int) -> int:

@@ -23,7 +23,7 @@ class Desk:
     def __init__(self) -> None:
         self.machine = Machine(MachineConfig(ram_size=1 << 21, cpu=CPU), transmit=lambda _: None, engine="reference")
         self.target = Target(self.machine)
-        runner = Runner(self.machine, stops_at=lambda _, __: False, report=print)
+        runner = Runner(self.machine, report=print)
         self.execute = Monitor(Scene(self.target, runner)).execute
 
     def run(self, text: str, **registers: int) -> str:
@@ -61,7 +61,7 @@ def test_points_have_numbers(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("catch", "'catch' takes trap, sbi, list or delete"),
+        ("catch", "'catch' takes trap, sbi, kvm-exit, list or delete"),
         ("catch trp", "did you mean"),
         ("catch trap guest-lod-page-fault", "there is no trap cause 'guest-lod-page-fault'"),
         ("catch sbi fwtf", "did you mean"),
