@@ -31,7 +31,14 @@ SYSTEM: Final = 0x73
 _TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in "mstatus mepc mcause mtval sepc scause stval".split())
 _SAME: Final = tuple(
     frozenset(csrs.BY_NAME[name].number for name in names.split())
-    for names in ("mstatus sstatus", "mie sie mideleg", "mip sip mideleg", "fflags fcsr", "frm fcsr")
+    for names in (
+        "mstatus sstatus",
+        "mie sie mideleg",
+        "mip sip mideleg",
+        "fflags fcsr",
+        "frm fcsr",
+        "stimecmp menvcfg mip sip",
+    )
 )
 """CSRs that show the same bits: a write to one makes what is known of the others stale."""
 _COUNTERS: Final = frozenset({*range(0xB00, 0xB20), *range(0xC00, 0xC20)})
@@ -78,19 +85,21 @@ class Model:
         floats: f0 to f31.
         csrs: What is known about CSRs: the value after the last write that nothing has changed since.
         ram: All of RAM, where addresses of stores are physical; otherwise empty.
+        boxes: What is above the bits of an f register that Spike shows: ones, where a hart has F without D.
     """
 
     registers: list[int] = field(default_factory=lambda: [0] * 32)
     floats: list[int] = field(default_factory=lambda: [0] * 32)
     csrs: dict[int, int] = field(default_factory=dict)
     ram: bytearray = field(default_factory=bytearray)
+    boxes: int = 0
 
     def apply(self, step: Step) -> None:
         """Follow a step."""
         for number, value in step.registers:
             self.registers[number] = value
         for number, value in step.floats:
-            self.floats[number] = value
+            self.floats[number] = value | self.boxes
         for address, size, value in step.stores if self.ram else ():
             at = address - RAM_BASE
             self.ram[at : at + size] = value.to_bytes(size, "little")
@@ -204,7 +213,8 @@ class Comparison:
         """Run in pieces of `length()` steps; returns the first difference."""
         subject, steps = self._subject, self._steps
         subject.load(self.image, self._boot)
-        model = Model(ram=bytearray() if self.image.shown else bytearray(self.image.ram))
+        boxes = 0 if self.group.cpu.has("d") else 0xFFFF_FFFF << 32
+        model = Model(ram=bytearray() if self.image.shown else bytearray(self.image.ram), boxes=boxes)
         for number, value in self._boot.items():
             model.registers[number] = value
         done, last = 0, len(steps) - 1

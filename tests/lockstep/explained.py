@@ -123,14 +123,47 @@ LOST: Final = Explained(
     "I, 'Zalrsc': 'Unconstrained LR/SC sequences might succeed on some attempts on some implementations, but might "
     "never succeed on other implementations'",
 )
-BLOCK_TVAL: Final = Explained(
-    "a cache-block instruction that faults reports its own address here, and in Spike the first byte that could not be "
-    "reached of the aligned block",
-    _numbers(),
-    "II, 'Machine Trap Value': mtval 'will contain the faulting virtual address', and I, 'CMO': the access is to the "
-    "whole block whose address the instruction gives",
+FOREIGN_STATE: Final = Explained(
+    "the bits C and CSRIND of mstateen0 are writable in Spike, whose hart has neither custom state nor Sscsrind here",
+    _numbers(0x30C),
+    "II, 'State Enable Extensions': 'Bits in any stateen CSR that are defined to control state that a hart doesn't "
+    "implement are read-only zeros for that hart'",
 )
-NARROWED: Final = (STATUS_FS, FIOM, DELEGATION, MISALIGNED_ATOMICS, PARTIAL_STORES, LOST, BLOCK_TVAL)
+SECOND_PAGE: Final = Explained(
+    "of a misaligned access that two pages share, Spike makes the first page's part before it translates the second; "
+    "here both are translated first. So a store whose second page faults has stored its first bytes in Spike alone, "
+    "and where the first page leads to no memory and the second faults too, Spike reports the first and this machine "
+    "the second",
+    _numbers(),
+    "II, 'Addressing and Memory Protection': 'On some implementations, misaligned loads, stores, and instruction "
+    "fetches may also be decomposed into multiple accesses, some of which may succeed before a page-fault exception "
+    "occurs'; and the table of exception priorities has 'First encountered page fault or access fault' during address "
+    "translation before the access fault of the physical address",
+)
+BLOCK_TVAL: Final = Explained(
+    "a faulting CBO.ZERO reports its own address here, and in Spike the first byte of its block",
+    _numbers(),
+    "I, 'CMO', of page and access faults: 'the relevant *tval CSR is written with the faulting effective address "
+    "(i.e. the value of rs1)'",
+)
+BLOCK_BORDERS: Final = Explained(
+    "the PMP decides about a cache-block management instruction for the whole block here, and in Spike for the byte "
+    "that it names",
+    _numbers(),
+    "I, 'CMO': 'The PMP access control bits shall be the same for all physical addresses in the cache block'; 'If the "
+    "above constraints are not met, the behavior of a CBO instruction is UNSPECIFIED'",
+)
+NARROWED: Final = (
+    STATUS_FS,
+    FIOM,
+    DELEGATION,
+    MISALIGNED_ATOMICS,
+    PARTIAL_STORES,
+    LOST,
+    SECOND_PAGE,
+    BLOCK_TVAL,
+    BLOCK_BORDERS,
+)
 """Bits and situations that random programs leave out."""
 
 ADOPTED_CSRS: Final = frozenset(number for row in ADOPTED for number in row.csrs)

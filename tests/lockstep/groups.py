@@ -9,8 +9,10 @@ from emulator.isa.extensions import CpuConfig
 from tests.lockstep import blocks_compute as compute
 from tests.lockstep import blocks_csr as csr
 from tests.lockstep import blocks_float as floating
+from tests.lockstep import blocks_gates as gates
 from tests.lockstep import blocks_paging as paging
 from tests.lockstep import blocks_pmp as pmp
+from tests.lockstep import blocks_smepmp as smepmp
 from tests.lockstep import blocks_trap as trap
 from tests.lockstep.program import Builder, Image
 
@@ -89,23 +91,28 @@ PRIVILEGE: Final[tuple[Weighted, ...]] = (
 CSRS: Final[tuple[Weighted, ...]] = ((csr.write, 8), (csr.read, 6), (csr.write_read_only, 1), (csr.vector, 1))
 
 
+def _floating(name: str, *kept: str) -> tuple[Weighted, ...]:
+    """Blocks of the instructions of one extension, with loads and stores of these."""
+    return (
+        (floating.compute(name), 24),
+        (floating.compute(), 2),
+        (floating.reload, 8),
+        (floating.mode, 5),
+        (floating.flags, 4),
+        (floating.status(name), 2),
+        (floating.integers, 2),
+        (compute.access(*kept), 3),
+        (compute.loop, 2),
+    )
+
+
 def _float(name: str, *more: str) -> Group:
     """The group of the instructions of one extension, on a hart that has F, D and C too, and what else it needs."""
     return Group(
         name,
         "_".join(("rv64ifdc_zicsr_zifencei_zicclsm", *more)),
         (*BARE, "c", "f", "d", *more),
-        (
-            (floating.compute(name), 24),
-            (floating.compute(), 2),
-            (floating.reload, 8),
-            (floating.mode, 5),
-            (floating.flags, 4),
-            (floating.status(name), 2),
-            (floating.integers, 2),
-            (compute.access("f", "d", *more), 3),
-            (compute.loop, 2),
-        ),
+        _floating(name, "f", "d", *more),
         first=(floating.begin,),
         length=22,
     )
@@ -117,7 +124,7 @@ FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
 
 TRANSLATION: Final[tuple[Weighted, ...]] = (
     (paging.probes, 12),
-    (paging.execute, 5),
+    (paging.execute, 8),
     (paging.change, 5),
     (paging.reserved, 2),
     (paging.borrowed, 3),
@@ -139,17 +146,18 @@ TRANSLATION: Final[tuple[Weighted, ...]] = (
 )
 
 
-def _paged(name: str, levels: tuple[int, ...], *more: str) -> Group:
+def _paged(name: str, levels: tuple[int, ...], *more: str, isa: str = FULL_ISA, missing: tuple[str, ...] = ()) -> Group:
     """A group with page tables of these numbers of levels, and these extensions of translation."""
     extra = ("zicbom", "zicboz", *more)
     return Group(
         name,
-        "_".join((FULL_ISA, *extra)),
+        "_".join((isa, *extra)),
         (*FULL, *extra),
         TRANSLATION,
         first=(paging.begin(*levels),),
-        length=10,
+        length=6,
         translations=("sv39", "sv48", "sv57"),
+        missing=missing,
     )
 
 
@@ -188,6 +196,14 @@ GROUPS: Final = {
                 (compute.self_modifying, 1),
             ),
         ),
+        Group(
+            "fonly",
+            "rv64ifc_zicsr_zifencei_zicclsm",
+            (*BARE, "c", "f"),
+            _floating("f", "f"),
+            first=(floating.begin,),
+            length=22,
+        ),
         _float("f"),
         _float("d"),
         _float("zfh", "zfh"),
@@ -219,10 +235,46 @@ GROUPS: Final = {
             "cmo",
             f"{FULL_ISA}_zicbom_zicboz",
             (*FULL, "zicbom", "zicboz"),
-            (*BASE, *TRAPS, (compute.cache_blocks, 12), (trap.change_privilege, 3)),
+            (*BASE, *TRAPS, (compute.cache_blocks(), 12), (trap.change_privilege, 3)),
+            length=12,
+        ),
+        Group(
+            "cmopmp",
+            f"{FULL_ISA}_zicbom_zicboz",
+            (*FULL, "zicbom", "zicboz"),
+            (*BASE, (trap.delegate, 1), (compute.cache_blocks(faults=True), 12), (pmp.block_entries, 6)),
+            length=11,
+        ),
+        Group(
+            "counters",
+            FULL_ISA,
+            FULL,
+            (*BASE, (gates.counters, 12), (trap.delegate, 2), (csr.counters, 1)),
+            length=10,
+        ),
+        Group(
+            "sstc",
+            f"{FULL_ISA}_sstc",
+            (*FULL, "sstc"),
+            (*BASE, (gates.timer, 10), (trap.delegate, 2), (trap.interrupts, 2)),
+            first=(gates.begin_timer,),
+            length=8,
+        ),
+        Group(
+            "smstateen",
+            f"{FULL_ISA}_smstateen",
+            (*FULL, "smstateen"),
+            (*BASE, (gates.state, 10), (trap.delegate, 2)),
+            length=8,
         ),
         Group("zicsr", FULL_ISA, FULL, (*BASE, *CSRS, (csr.counters, 3), (trap.change_privilege, 2))),
-        Group("priv", FULL_ISA, FULL, (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1))),
+        Group(
+            "priv",
+            FULL_ISA,
+            FULL,
+            (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1)),
+            length=20,
+        ),
         Group(
             "pmp",
             FULL_ISA,
@@ -236,6 +288,42 @@ GROUPS: Final = {
                 (pmp.execute, 4),
                 (compute.access("i", "c"), 4),
             ),
+            length=13,
+        ),
+        Group(
+            "smepmp",
+            f"{FULL_ISA}_smepmp",
+            (*FULL, "smepmp"),
+            (
+                *BASE,
+                *TRAPS,
+                (trap.delegate, 2),
+                (trap.change_privilege, 3),
+                (trap.borrowed_privilege, 3),
+                (smepmp.entries, 14),
+                (smepmp.security, 3),
+                (pmp.probes, 14),
+                (pmp.execute, 4),
+                (compute.access("i", "c"), 4),
+            ),
+            first=(smepmp.begin,),
+            length=14,
+        ),
+        Group(
+            "misaligned",
+            FULL_ISA.removesuffix("_zicclsm"),
+            FULL,
+            (
+                *BASE,
+                *TRAPS,
+                *PRIVILEGE,
+                (compute.access("i", "c"), 8),
+                (compute.amo, 8),
+                (pmp.entries, 3),
+                (pmp.probes, 6),
+            ),
+            missing=("misaligned",),
+            length=15,
         ),
         _paged("sv39", (3,), "svade"),
         _paged("sv48", (4,), "svade"),
@@ -243,6 +331,7 @@ GROUPS: Final = {
         _paged("svadu", (3, 4, 5), "svadu"),
         _paged("svinval", (3, 4, 5), "svade", "svinval"),
         _paged("svnapot", (3, 4, 5), "svadu", "svnapot"),
+        _paged("svalign", (3, 4, 5), "svadu", isa=FULL_ISA.removesuffix("_zicclsm"), missing=("misaligned",)),
         _paged("svpbmt", (3, 4, 5), "svade", "svpbmt", "svnapot"),
     )
 }
