@@ -136,7 +136,7 @@ def _probe(build: Builder, space: Space, rows: list[Row]) -> tuple[int, Window] 
     found = decode(word)
     offset = found.imm if found is not None and not row.name.startswith("cbo") else 0
     with build.guarded():
-        build.code.constant(number, address - offset & (1 << 64) - 1)
+        build.code.constant(number, build.tagged(address) - offset & (1 << 64) - 1)
         build.code.word(word, 4)
     build.code.constant(number, build.data_address() & ~7)
     return (address, window) if _crosses(address, row) else None
@@ -194,7 +194,8 @@ def reserved(build: Builder) -> None:
     for _ in range(pick.randrange(1, 4)):
         number = pick.choice(BASES)
         with build.guarded():
-            build.code.constant(number, _aim(build, space)[0] & ~7)
+            address, window = _aim(build, space)
+            build.code.constant(number, build.tagged(address & ~7, 0 if _leads_nowhere(window) else 7))
             if pick.random() < 0.8:
                 build.code.op(pick.choice(("lr.w", "lr.d")), rd=pick.choice(TARGETS), rs1=number, aqrl=0)
             build.code.op(pick.choice(("sc.w", "sc.d")), rd=pick.choice(TARGETS), rs1=number, rs2=7, aqrl=0)
