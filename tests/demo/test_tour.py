@@ -49,8 +49,9 @@ SHOWN: Final = {
 """What each part shows, in this order; addresses are the ELF's."""
 
 
-def tour(*options: str) -> list[str]:
+def tour(*, debugger: bool) -> list[str]:
     """What the parts show."""
+    options = () if debugger else ("--no-gdb",)
     done = run(
         [sys.executable, "-m", "rvgdb.demo", *options], stdout=PIPE, stderr=STDOUT, text=True, cwd=ROOT, check=False
     )
@@ -67,7 +68,7 @@ def tour(*options: str) -> list[str]:
 @pytest.fixture(scope="module")
 def shown() -> dict[Part, str]:
     """The tour with GDB."""
-    return dict(zip(PARTS, tour(), strict=True))
+    return dict(zip(PARTS, tour(debugger=True), strict=True))
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.title)
@@ -87,7 +88,7 @@ def test_titles_fit_on_a_line(shown: dict[Part, str]) -> None:
 
 def test_the_guests_run_without_a_debugger() -> None:
     """Where there is no GDB the same guests run, and say of themselves what became of their pointers."""
-    bare, masking, hidden = tour("--no-gdb")
+    bare, masking, hidden = tour(debugger=False)
 
     assert "guest | demo: done" in bare
     assert "guest | ok      savings and wallet: 122" in masking
