@@ -5,19 +5,19 @@ CSR rules and translation are the hart's own, executed on the reference domain; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from emulator.engine.judging import STEP_LIMIT, Failure, judge
+from emulator.engine.judging import STEP_LIMIT, Failure
 from emulator.engine.reference import ReferenceDomain, Trapped
 from emulator.engine.watching import KINDS, Watch
 from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import start_access, translate_data
 from emulator.hart.inspection import UNASKED
-from emulator.hart.layouts import decoded
+from emulator.hart.layouts import HOST_PREFIX, decoded
 from emulator.hart.masking import SIGNED
 from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.hart.translation import LOAD
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+HOSTS: Final = 0x1000
+"""Added to the number of a CSR of HS-mode's own, which instructions cannot name while the hart is in a guest."""
 NOWHERE: Final = MASK64
 """No memory is there: the last byte of the address space."""
 
@@ -59,8 +61,8 @@ class CsrInfo:
     """A CSR that exists on this machine.
 
     Attributes:
-        number: Its address, 12 bits.
-        name: The manual's name.
+        number: Its address, 12 bits; `HOSTS` is added to it where the name begins with `hs_`.
+        name: The manual's name; `hs_satp` is HS-mode's `satp` also while the hart is in a guest, whose own `satp` is.
         writable: Whether any bit of it may change.
     """
 
@@ -170,9 +172,24 @@ class Debug:
         self._changed()
 
     def csrs(self) -> tuple[CsrInfo, ...]:
-        """The CSRs that exist, in order of their numbers."""
+        """The CSRs that exist, in order of their numbers; HS-mode's own of those that a guest has, too, come last."""
         rows = sorted(filter(self._exists, csrs.ROWS), key=lambda row: row.number)
-        return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        both = [row for row in rows if row.guest is not None and self._exists(row.guest)]
+        plain = (CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        hosts = (CsrInfo(row.number | HOSTS, HOST_PREFIX + row.name, row.write is not None) for row in both)
+        return (*plain, *hosts)
+
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode.
+
+        In a guest the plain numbers mean what the guest's instructions reach by them: `satp` is `vsatp`.
+        """
+        if number & HOSTS:
+            return number & ~HOSTS
+        row = csrs.BY_NUMBER.get(number)
+        if row is None or row.guest is None or not self._harts[hart].get("virt") or not self._exists(row.guest):
+            return number
+        return row.guest.number
 
     def _exists(self, row: Csr) -> bool:
         return satisfied(row.extension, self._machine.config.cpu.extensions)
@@ -369,14 +386,6 @@ class Debug:
                 return plain
         return address
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether a hart that is about to execute the instruction at an address, its pc, is to stop there.
-
-        Commands of the breakpoint are carried out.
-        """
-        start = self._programs.starts.get(address, 0)
-        return address in self._breakpoints and bool(self._domains[hart].call(judge, start))
-
     def failure(self, hart: int) -> str:
         """Why the last breakpoint of a hart could not be judged, in a sentence; empty if it could."""
         detail = self._harts[hart].get("judge_detail")
@@ -405,6 +414,15 @@ class Debug:
             yield
         finally:
             self._set_breakpoints(self._breakpoints)
+
+    @contextmanager
+    def kept_inside(self, hart: int, start: int, end: int) -> Iterator[None]:
+        """Have a hart stop, for a while, before an instruction outside the addresses from `start` up to `end`."""
+        self._machine.engine.set_span(hart, start, (end - start) & MASK64)
+        try:
+            yield
+        finally:
+            self._machine.engine.set_span(hart, 0, 0)
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Stop before an access of a kind to any of `length` bytes at a virtual address or an alias of it."""
@@ -450,7 +468,7 @@ class Debug:
             watch,
         )
 
-    def mask_interrupts(self, masked: bool) -> None:
-        """Hold interrupts back (QEMU's `sstep` bit NOIRQ) or let them in."""
+    def mask_interrupts(self, harts: Collection[int]) -> None:
+        """Hold interrupts back in these harts (QEMU's `sstep` bit NOIRQ), and let them in in the others."""
         for hart in self._harts:
-            hart.put("mask_interrupts", int(masked))
+            hart.put("mask_interrupts", int(hart.index in harts))

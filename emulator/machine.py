@@ -27,6 +27,7 @@ from emulator.stops import (
     BudgetSpent,
     Idle,
     Interrupted,
+    SpanLeft,
     Stop,
     TrapLoop,
     WatchpointHit,
@@ -134,7 +135,7 @@ class Machine:
         self._turns = Turns(self._blocks.harts)
         self._running: HartBlock | None = None
         self._slice_end = 0
-        self._requested: Stop | None = None
+        self._requested: list[Stop] = []
         self._observer: Observer | None = None
         self._observed = (False, False)
         self._catching = False
@@ -174,7 +175,7 @@ class Machine:
 
     def _power_on(self) -> None:
         self._turns.reset()
-        self._requested = None
+        self._requested.clear()
         self._blocks.reset(self.board.start_pcs)
         self.engine.ram_changed(0, len(self._backing.bytes))
         self.engine.set_special(self.board.htif.address if self.board.htif is not None else None)
@@ -222,8 +223,8 @@ class Machine:
                 return Interrupted()
             self._turns.settle(harts)
             self._advance()
-            if self._requested is not None:
-                return self._take_request(self._requested)
+            if self._requested:
+                return self._requested.pop(0)
             if left <= 0:
                 return BudgetSpent()
             deadline = self._deadline()
@@ -256,13 +257,9 @@ class Machine:
         block.put("waiting", 0)
         self._turns.stepped()
         self._advance()
-        if self._requested is not None:
-            return self._take_request(self._requested)
+        if self._requested:
+            return self._requested.pop(0)
         return stop or BudgetSpent()
-
-    def _take_request(self, stop: Stop) -> Stop:
-        self._requested = None
-        return stop
 
     def interrupt(self) -> None:
         """From any thread: let the run at hand, or the next one, return `Interrupted` within some milliseconds."""
@@ -308,6 +305,8 @@ class Machine:
         match hart.get("stop"):
             case StopCode.BREAKPOINT:
                 return BreakpointHit(hart.index, hart.get("pc"), self.debug.failure(hart.index))
+            case StopCode.SPAN:
+                return SpanLeft(hart.index, hart.get("pc"))
             case StopCode.WATCHPOINT:
                 return self.debug.watchpoint_hit(hart.index)
             case StopCode.TRAP_LOOP:
@@ -401,7 +400,7 @@ class Machine:
 
     def judge_csr(self, hart: int, number: int) -> int:
         """A breakpoint's condition reads a CSR; it was checked that there is one."""
-        return self.debug.read_csr(hart, number)
+        return self.debug.read_csr(hart, self.debug.seen(hart, number))
 
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints."""
@@ -422,8 +421,12 @@ class Machine:
             hart.put("attention", hart.get("attention") | Attention.CHECK)
 
     def request(self, stop: Stop) -> None:
-        """From within a run: let it end with `stop`, behind the instruction at hand."""
-        self._requested = stop
+        """From within a run: let it end with `stop`, behind the instruction at hand.
+
+        Two of one kind are one, the later; what is caught besides the guest's end is told first, and the end by the
+        next run.
+        """
+        self._requested = [*(other for other in self._requested if type(other) is not type(stop)), stop]
         if self._running is not None:
             self._leave(self._running)
 

@@ -69,6 +69,12 @@ def _csr(words: Sequence[str]) -> int:
     return csr(words)
 
 
+def _pm(words: Sequence[str]) -> int:
+    from rvgdb.pm_command import main as pm
+
+    return pm(words)
+
+
 def _gdb_script(words: Sequence[str]) -> int:
     from rvgdb.gdbext import script
 
@@ -86,6 +92,7 @@ SUBCOMMANDS: Final = (
     Subcommand("csr", "decode a CSR's value: rvgdb csr henvcfg 0x3000000f1", _csr),
     Subcommand("demo", "run the built-in guests and show debug sessions of them", _demo),
     Subcommand("gdb-script", "print Python for GDB to source: CSR fields, $pm(), $phys(), $tag(), ptwalk", _gdb_script),
+    Subcommand("pm", "what masks an address: rvgdb pm 0x2a00000080000000 henvcfg.PMM=PMLEN7 vsatp.MODE=Sv39", _pm),
     Subcommand("script", "run a session from a .gdb or .py file against a fresh machine", _script),
     Subcommand("test", "run many scripted sessions in parallel, through pytest", _test),
 )

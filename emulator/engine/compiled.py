@@ -39,6 +39,8 @@ SPECIAL_NONE: Final = MASK64
 
 _TLB_OFFSET: Final = HART_OFFSETS["data_tlb"]
 _TLB_SIZE: Final = HART_SIZE - _TLB_OFFSET
+_FETCH_OFFSET: Final = HART_OFFSETS["fetch_tlb"]
+_FETCH_SIZE: Final = HART_OFFSETS["table_tlb"] - _FETCH_OFFSET
 
 
 class MappedCode:
@@ -215,6 +217,12 @@ class CompiledEngine:
         self._blocks.shared.put("breaks", _pointer(self._breaks))
         self._blocks.shared.put("break_count", len(addresses))
         self.flush()
+
+    def set_span(self, hart: int, start: int, size: int) -> None:
+        """Have a hart leave the slice before an instruction outside `size` bytes of addresses; 0 is no bound."""
+        for name, value in (("span_hart", hart), ("span_start", start), ("span_size", size)):
+            self._blocks.shared.put(name, value)
+        ctypes.memset(self._blocks.harts[hart].address + _FETCH_OFFSET, 0xFF, _FETCH_SIZE)
 
     def set_watchpoints(self, watches: Sequence[Watch]) -> None:
         """Replace the set of watchpoints."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from emulator.engine.breaking import leaves_span
 from emulator.engine.decoding import row_links
 from emulator.engine.hostfloat import DECLARATIONS, host_operations
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter, text
@@ -460,6 +461,9 @@ def _found(e: HandlerEmitter) -> None:
     for _ in e.when(e.eq(pending, Pending.BREAK)):
         e.put("pending", Pending.NONE)
         e.leave(StopCode.BREAKPOINT)
+    for _ in e.when(e.eq(pending, Pending.SPAN)):
+        e.put("pending", Pending.NONE)
+        e.leave(StopCode.SPAN)
     _deliver(e, e.get("pc"), "%bud", e.add("%bud", MASK64))
 
 
@@ -482,18 +486,21 @@ def _outline(e: HandlerEmitter) -> None:
 
 
 def _breakpoint(e: HandlerEmitter) -> None:
-    """An instruction at whose page offset there is a breakpoint, in this page or another."""
+    """An instruction at whose page offset there is a breakpoint, in this page or another; or one outside a span."""
     for _ in e.when(e.eq("%bud", 0), UNLIKELY):
         e.tail("@spent")
     pc = e.own_pc()
     e.put("pc", pc)
     e.put("budget", "%bud")
+    for _ in leaves_span(e, pc):
+        e.leave(StopCode.SPAN)
     for _ in e.when(e.ne(e.call_plain("stops_at", f"i64 {pc}", result="i64"), 0)):
         e.leave(StopCode.BREAKPOINT)
     offset = e.and_(pc, PAGE - 1)
-    for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):
-        e.store_raw("ptr", "@decode", "%ip")  # the breakpoint was removed
-        e.dispatch("%ip")
+    for _ in e.when(e.eq(e.shared("span_size"), 0), LIKELY):
+        for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):
+            e.store_raw("ptr", "@decode", "%ip")  # the breakpoint was removed
+            e.dispatch("%ip")
     e.call_plain("single")
     _found(e)
 

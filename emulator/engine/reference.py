@@ -439,6 +439,7 @@ class ReferenceEngine:
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
         self._starts: Mapping[int, int] = {}
+        self._span = (0, 0, 0)
 
     def run(self, hart: HartBlock, steps: int) -> None:
         """Run a hart for at most `steps` steps; its `stop` field says why it came back, `budget` what is left."""
@@ -451,6 +452,9 @@ class ReferenceEngine:
             if hart.get("budget") == 0:
                 return
             pc = hart.get("pc")
+            if self._leaves_span(hart.index, pc):
+                hart.put("stop", StopCode.SPAN)
+                return
             if pc in self._breaks and domain.call(judge, self._starts.get(pc, 0)):
                 hart.put("stop", StopCode.BREAKPOINT)
                 return
@@ -460,6 +464,10 @@ class ReferenceEngine:
             except _Watched:
                 hart.put("stop", StopCode.WATCHPOINT)
                 return
+
+    def _leaves_span(self, hart: int, pc: int) -> bool:
+        of, start, size = self._span
+        return size != 0 and of == hart and (pc - start) & MASK >= size
 
     def _show(self, hart: HartBlock) -> None:
         """Tell of the instruction at pc when it is executed for the first time, if that is wanted."""
@@ -489,6 +497,10 @@ class ReferenceEngine:
         self._starts = programs.starts
         for domain in self._domains:
             domain.judgements = programs.code
+
+    def set_span(self, hart: int, start: int, size: int) -> None:
+        """Have a hart leave the slice before an instruction outside `size` bytes of addresses; 0 is no bound."""
+        self._span = (hart, start, size)
 
     def set_watchpoints(self, watches: Sequence[Watch]) -> None:
         """Replace the set of watchpoints."""

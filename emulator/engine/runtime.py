@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from emulator.engine.breaking import decode_again, in_span, leaves_span
 from emulator.engine.hostfloat import (
     FLAG_PLACES,
     MXCSR_CLEAN,
@@ -18,9 +19,7 @@ from emulator.engine.hostfloat import (
     host_features,
 )
 from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
-from emulator.engine.judging import judge
 from emulator.engine.layout import (
-    BREAK,
     CSR_ENTRY,
     LINE_SHIFT,
     NOWHERE,
@@ -160,7 +159,7 @@ def _drop_line(e: RuntimeEmitter) -> None:
     parcel = e.var(e.select(e.eq(start, 0), 0, e.sub(start, 1)))
     end = e.add(start, 1 << (LINE_SHIFT - 1))
     for _ in e.loop(lambda: e.ult(parcel.get(), end)):
-        e.store_raw("ptr", "@decode", _record(e, page, parcel.get()))
+        decode_again(e, _record(e, page, parcel.get()))
         parcel.set(e.add(parcel.get(), 1))
     e.ret()
 
@@ -321,6 +320,9 @@ def _fetch(e: RuntimeEmitter) -> None:
     """Find the record of the instruction at `pc` and leave it in `next_ip`; caches the page if it is executable."""
     address = e.get("pc")
     page = e.and_(address, PAGE_BITS)
+    for _ in leaves_span(e, address):
+        e.put("pending", Pending.SPAN)
+        e.ret()
     consider_triggers(e, address, FETCH)
     physical = e.call(translate_fetch, address)
     e.call(check_fetch, physical, address)
@@ -334,6 +336,8 @@ def _fetch(e: RuntimeEmitter) -> None:
         records = e.call_plain("open_page", f"i64 {e.lshr(backing, PAGE_SHIFT)}", result="ptr")
         for _ in e.when(e.ne(e.shared("break_count"), 0), UNLIKELY):
             e.call_plain("plant_breaks", f"i64 {page}", f"ptr {records}")
+        for _ in in_span(e):
+            e.call_plain("plant_fences", f"i64 {page}", f"ptr {records}")
         index = e.and_(e.lshr(address, PAGE_SHIFT), TLB_ENTRIES - 1)
         entry = e.at(e.get_pointer("tlb_fetch"), e.mul(index, FETCH_ENTRY))
         e.store_raw("i64", page, entry)
@@ -363,50 +367,6 @@ def _open_page(e: RuntimeEmitter) -> None:
     for _ in e.when(e.op(f"icmp eq ptr {e.load_raw('ptr', base)}, null")):
         _fill_page(e, base)
     e.ret(base)
-
-
-def _each_break(e: RuntimeEmitter, visit: Callable[[Value, str], None]) -> None:
-    """Emit a loop over the breakpoints: `visit(address, entry)`."""
-    index = e.var(0)
-    count, table = e.shared("break_count"), e.shared_pointer("breaks")
-    for _ in e.loop(lambda: e.ult(index.get(), count)):
-        entry = e.at(table, e.mul(index.get(), BREAK))
-        visit(e.load_word(entry), entry)
-        index.set(e.add(index.get(), 1))
-
-
-def _plant_breaks(e: RuntimeEmitter) -> None:
-    """Have the instructions of virtual page %a0 that have breakpoints decoded again, in the records at %a1."""
-
-    def visit(address: Value, _entry: str) -> None:
-        for _ in e.when(e.eq(e.and_(address, PAGE_BITS), "%a0")):
-            e.store_raw("ptr", "@decode", e.at("%a1", e.shl(e.and_(address, PAGE - 2), 3)))
-
-    _each_break(e, visit)
-    e.ret()
-
-
-def _stops_at(e: RuntimeEmitter) -> None:
-    """Whether there is a breakpoint at virtual address %a0, the pc, and it is one to stop at now."""
-
-    def visit(address: Value, entry: str) -> None:
-        for _ in e.when(e.eq(address, "%a0")):
-            e.put("pc", address)
-            e.ret(e.call(judge, e.load_word(e.at(entry, 8))))
-
-    _each_break(e, visit)
-    e.ret(0)
-
-
-def _near_break(e: RuntimeEmitter) -> None:
-    """Whether there is a breakpoint at page offset %a0 of any page."""
-
-    def visit(address: Value, _entry: str) -> None:
-        for _ in e.when(e.eq(e.and_(address, PAGE - 1), "%a0")):
-            e.ret(1)
-
-    _each_break(e, visit)
-    e.ret(0)
 
 
 def _single(e: RuntimeEmitter) -> None:
@@ -538,9 +498,6 @@ FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("instruction_bits", (), "i64", _instruction_bits),
     ("fetch", (), "void", _fetch),
     ("open_page", ("i64",), "ptr", _open_page),
-    ("plant_breaks", ("i64", "ptr"), "void", _plant_breaks),
-    ("stops_at", ("i64",), "i64", _stops_at),
-    ("near_break", ("i64",), "i64", _near_break),
     ("single", (), "void", _single),
     ("collect_flags", (), "void", _collect_flags),
     ("enter_guest", (), "void", _enter_guest),

@@ -30,6 +30,15 @@ def check_block_enabled(d: Domain, enable: Value) -> None:
     refuse(d, denied=d.both(below_machine(d), off("menvcfg")), barred=d.either(by_hypervisor, by_supervisor))
 
 
+def _consider_triggers(d: Domain, formed: Value) -> None:
+    """Every instruction here but a hint is a store to a trigger, and every address of the block is compared.
+
+    That is the first of the choices of the Debug Specification, "Cache Operations".
+    """
+    address = start_access(d, formed)
+    consider_triggers(d, d.and_(address, MASK64 ^ (BLOCK - 1)), STORE, BLOCK)
+
+
 def _reach(d: Domain, formed: Value, kind: int) -> Value:
     """Raise the fault if no access of `kind` may be made to the block around an address; it reports the address.
 
@@ -45,6 +54,7 @@ def _reach(d: Domain, formed: Value, kind: int) -> Value:
 def manage_block(d: Domain, formed: Value, enable: Value) -> None:
     """Clean, flush or invalidate: allowed where loads or stores are; a fault is a store's."""
     d.call(check_block_enabled, enable)
+    _consider_triggers(d, formed)
     physical = _reach(d, formed, LOAD | STORE)
     for _ in d.unless(d.holds_memory(physical)):  # only memory has blocks
         d.trap(Cause.STORE_ACCESS, d.get("access_start"))
@@ -57,7 +67,7 @@ def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     d.call(check_block_enabled, enable)
     start = d.and_(formed, MASK64 ^ (BLOCK - 1))
     d.watch(start_access(d, start), BLOCK, STORE)
-    consider_triggers(d, start_access(d, formed), STORE)
+    _consider_triggers(d, formed)
     d.watch_place(d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1)), BLOCK, STORE)
     for at in range(0, BLOCK, 8):
         d.call(WRITE[8], d.add(start, at), 0)

@@ -180,6 +180,7 @@ SHARED: Final = tuple(
         "on_load on_store on_line on_trap on_decode "
         "on_judge_csr on_judge_print on_csr "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count judgements "  # tables of the debugger
+        "span_hart span_start span_size "  # a hart that leaves the slice outside these addresses; size 0: none
         "handlers csr_table csr_plain rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"
     ).split()
@@ -223,6 +224,8 @@ class Pending:
     """A watchpoint covers the access; `stop_detail` tells which."""
     BREAK = 3
     """The instruction to be fetched has a breakpoint."""
+    SPAN = 5
+    """The instruction to be fetched lies outside the span that the hart is to stay in."""
     FAILED = 4
     """A device raised an error of the host: the instruction is given up, as if it had not begun."""
 
@@ -251,3 +254,4 @@ class StopCode:
     WATCHPOINT = 3
     WAITING = 4
     TRAP_LOOP = 5
+    SPAN = 6

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from emulator.catching import Catches
@@ -40,7 +41,7 @@ class CsrInfo(Protocol):
 
     @property
     def number(self) -> int:
-        """Its address, 12 bits."""
+        """Its address, 12 bits; 0x1000 is added for HS-mode's own of what a guest has, too."""
         ...
 
     @property
@@ -104,6 +105,10 @@ class Debug(Protocol):
         """The CSRs that exist."""
         ...
 
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode: in a guest, plain numbers are the guest's."""
+        ...
+
     def read_csr(self, hart: int, number: int) -> int:
         """A CSR without side effects; raises `CsrRefused`."""
         ...
@@ -136,8 +141,8 @@ class Debug(Protocol):
         """A data address without the bits that a hart ignores now."""
         ...
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Judge the breakpoint at a hart's pc."""
+    def kept_inside(self, hart: int, start: int, end: int) -> AbstractContextManager[None]:
+        """Have `run` return `SpanLeft` before the hart executes an instruction outside these addresses."""
         ...
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
@@ -156,8 +161,8 @@ class Debug(Protocol):
         """Undo `insert_watch`."""
         ...
 
-    def mask_interrupts(self, masked: bool) -> None:
-        """Hold interrupts back while a debugger steps."""
+    def mask_interrupts(self, harts: Collection[int]) -> None:
+        """Hold interrupts back in these harts, which a debugger steps, and in no others."""
         ...
 
     def witness(self, hart: int) -> Witness:
@@ -283,10 +288,6 @@ class Breakpoints(Protocol):
 
     def clear(self) -> None:
         """Remove all."""
-        ...
-
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether a breakpoint stops a hart at this instruction, the one at its pc."""
         ...
 
     def was_set_at(self, address: int) -> bool:

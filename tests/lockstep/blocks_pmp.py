@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.lockstep.blocks_trap import SUPERVISOR, USER, _settle_traps
+from tests.lockstep.blocks_trap import SUPERVISOR, USER, settle_traps
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import BASES, DATA, DATA_SIZE, TARGETS
 from tests.lockstep.operands import is_memory, random_word
@@ -33,7 +33,7 @@ def _address(build: Builder) -> int:
 def entries(build: Builder) -> None:
     """New entries; a locked one now and then."""
     pick = build.random
-    _settle_traps(build)
+    settle_traps(build)
     for index in pick.sample(FREE, pick.randrange(1, 5)):
         build.write_csr(f"pmpaddr{index}", _address(build))
     group = pick.choice((0, 2))
@@ -73,7 +73,7 @@ def execute(build: Builder) -> None:
     """A return instruction written into the data area from M-mode and called from another privilege."""
     pick = build.random
     number = pick.choice(BASES)
-    _settle_traps(build)
+    settle_traps(build)
     with build.guarded():
         build.code.constant(number, build.data_address() & (~1 if build.cpu.has("c") else ~3))
         build.code.constant(6, JR_X5)

@@ -9,6 +9,7 @@ from emulator.isa.extensions import CpuConfig
 from tests.lockstep import blocks_compute as compute
 from tests.lockstep import blocks_csr as csr
 from tests.lockstep import blocks_float as floating
+from tests.lockstep import blocks_paging as paging
 from tests.lockstep import blocks_pmp as pmp
 from tests.lockstep import blocks_trap as trap
 from tests.lockstep.program import Builder, Image
@@ -26,7 +27,9 @@ class Group:
     Attributes:
         name: What the command line calls it.
         isa: Spike's `--isa`.
-        extensions: What this machine's hart has; `satp` is Bare only.
+        extensions: What this machine's hart has.
+        translations: Its page-table modes besides Bare.
+        missing: Features that it does without.
         blocks: What programs are made of, each with its weight.
         first: Blocks that every program begins with.
         length: Blocks of a program, at most.
@@ -37,12 +40,14 @@ class Group:
     extensions: tuple[str, ...]
     blocks: tuple[Weighted, ...]
     first: tuple[Block, ...] = ()
-    length: int = 60
+    length: int = 26
+    translations: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def cpu(self) -> CpuConfig:
         """This machine's hart."""
-        return CpuConfig("rv64", frozenset(self.extensions), frozenset())
+        return CpuConfig("rv64", frozenset(self.extensions), frozenset(self.translations), frozenset(self.missing))
 
     def program(self, seed: int) -> Image:
         """The program of a seed, always the same."""
@@ -102,13 +107,51 @@ def _float(name: str, *more: str) -> Group:
             (compute.loop, 2),
         ),
         first=(floating.begin,),
-        length=30,
+        length=22,
     )
 
 
 BARE: Final = ("i", "zicsr", "zifencei")
 FULL: Final = (*BARE, "m", "a", "c", "zicntr", "zihpm")
 FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
+
+TRANSLATION: Final[tuple[Weighted, ...]] = (
+    (paging.probes, 12),
+    (paging.execute, 5),
+    (paging.change, 5),
+    (paging.reserved, 2),
+    (paging.borrowed, 3),
+    (paging.switch, 3),
+    (paging.fences, 2),
+    (paging.registers, 1),
+    (paging.configure, 2),
+    (paging.protected_tables, 2),
+    (trap.delegate, 4),
+    (trap.calls, 1),
+    (trap.illegal, 1),
+    (trap.trapped_return, 1),
+    (trap.user_wait, 1),
+    (trap.interrupts, 1),
+    (compute.compute("i"), 2),
+    (compute.access("i", "c"), 3),
+    (compute.reload, 2),
+    (csr.write, 1),
+)
+
+
+def _paged(name: str, levels: tuple[int, ...], *more: str) -> Group:
+    """A group with page tables of these numbers of levels, and these extensions of translation."""
+    extra = ("zicbom", "zicboz", *more)
+    return Group(
+        name,
+        "_".join((FULL_ISA, *extra)),
+        (*FULL, *extra),
+        TRANSLATION,
+        first=(paging.begin(*levels),),
+        length=10,
+        translations=("sv39", "sv48", "sv57"),
+    )
+
 
 GROUPS: Final = {
     group.name: group
@@ -158,6 +201,7 @@ GROUPS: Final = {
                 *((compute.compute(name), 5) for name in ("zba", "zbb", "zbc", "zbs", "zbkb", "zicond", "zimop")),
                 (compute.compute("m", "zba", "zbb", "zbs"), 4),
             ),
+            length=36,
         ),
         Group(
             "zc",
@@ -193,6 +237,13 @@ GROUPS: Final = {
                 (compute.access("i", "c"), 4),
             ),
         ),
+        _paged("sv39", (3,), "svade"),
+        _paged("sv48", (4,), "svade"),
+        _paged("sv57", (5,), "svade"),
+        _paged("svadu", (3, 4, 5), "svadu"),
+        _paged("svinval", (3, 4, 5), "svade", "svinval"),
+        _paged("svnapot", (3, 4, 5), "svadu", "svnapot"),
+        _paged("svpbmt", (3, 4, 5), "svade", "svpbmt", "svnapot"),
     )
 }
 """Every group by name."""

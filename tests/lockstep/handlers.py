@@ -7,6 +7,7 @@ trap ends in M-mode.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from emulator.hart.csrs import BY_NAME
@@ -30,6 +31,7 @@ def _vectors(code: Code) -> None:
     code.place(common)
 
 
+@cache
 def machine_handler() -> bytes:
     """M-mode's handler, its vector table first."""
     code = Code(MACHINE_HANDLER)
@@ -55,6 +57,7 @@ def machine_handler() -> bytes:
     return code.finish()
 
 
+@cache
 def supervisor_handler() -> bytes:
     """S-mode's handler. Asked to raise, it calls M-mode once; `RAISE` tells it that it has."""
     code = Code(SUPERVISOR_HANDLER)

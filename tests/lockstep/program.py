@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -27,6 +28,7 @@ from tests.lockstep.layout import (
     PRELUDE,
     RAISE,
     RAM_BASE,
+    RAM_END,
     RAM_SIZE,
     RESUME,
     SPIKE_MTIMECMP,
@@ -38,6 +40,7 @@ from tests.lockstep.operands import random_value, random_word
 if TYPE_CHECKING:
     from emulator.isa.extensions import CpuConfig
     from emulator.isa.rows import Row
+    from tests.lockstep.spaces import Space
 
 ILLEGAL: Final = 0x0000_0000
 """Illegal for every hart, whatever its instructions' length (manual volume I, 'Base Instruction-Length Encoding')."""
@@ -55,17 +58,22 @@ class Image:
     Attributes:
         ram: All of RAM.
         end: The first instruction behind the program: there both machines are compared for the last time.
+        shown: Whether Spike is asked for the memory that it leaves, because addresses of stores do not tell it.
     """
 
     ram: bytes
     end: int
+    shown: bool = False
 
     def elf(self) -> bytes:
         """The ELF that Spike runs."""
-        loads = (Load(address=RAM_BASE, data=self.ram),)
-        return Elf(entry=PRELUDE, loads=loads, symbols={"tohost": TOHOST, "fromhost": TOHOST + 64}).build()
+        symbols = {"tohost": TOHOST, "fromhost": TOHOST + 64}
+        if self.shown:
+            symbols |= {"begin_signature": RAM_BASE, "end_signature": RAM_END}
+        return Elf(entry=PRELUDE, loads=(Load(address=RAM_BASE, data=self.ram),), symbols=symbols).build()
 
 
+@cache
 def _prelude() -> bytes:
     """Withdraw the timer interrupt that Spike's CLINT asserts from reset on, and go to the program."""
     code = Code(PRELUDE)
@@ -75,6 +83,17 @@ def _prelude() -> bytes:
     code.constant(5, CODE)
     code.op("jalr", rd=0, rs1=5, imm=0)
     return code.finish()
+
+
+MPRV: Final = 1 << 17
+
+
+@cache
+def _rows_of(cpu: CpuConfig, extensions: tuple[str, ...]) -> tuple[Row, ...]:
+    """The rows of some extensions, or of all, that a hart has."""
+    rows = [row for row in ROWS if satisfied(row.extension, cpu.extensions)]
+    wanted = {part for name in extensions for part in (name, *EXTENSIONS[name].brings)}
+    return tuple(row for row in rows if not extensions or wanted & set(re.split("[&|]", row.extension)))
 
 
 ATOMICS: Final = ("zaamo", "zalrsc", "zabha", "zacas", "zabha&zacas")
@@ -88,20 +107,21 @@ class Builder:
         random: The program's source of randomness.
         code: The program so far.
         cpu: The hart it is for.
+        spaces: Address spaces: where there are some, S- and U-mode are entered in one of theirs.
+        pieces: Memory besides what every program has: address and bytes of each.
     """
 
     def __init__(self, seed: int, cpu: CpuConfig) -> None:
         self.random = Random(seed)
         self.cpu = cpu
         self.code = Code(CODE)
+        self.spaces: list[Space] = []
+        self.pieces: list[tuple[int, bytes]] = []
         self._guards: list[str] = []
 
     def rows(self, *extensions: str, fits: Callable[[Row], bool]) -> list[Row]:
         """The rows of some extensions (of all that the hart has, if none is named) for which `fits` is true."""
-        have = self.cpu.extensions
-        wanted = {part for name in extensions for part in (name, *EXTENSIONS[name].brings)}
-        rows = [row for row in ROWS if satisfied(row.extension, have) and fits(row)]
-        return [row for row in rows if wanted & set(re.split("[&|]", row.extension))] if extensions else rows
+        return [row for row in _rows_of(self.cpu, extensions) if fits(row)]
 
     def random_row(self, row: Row) -> None:
         """A random instruction of a row."""
@@ -127,9 +147,12 @@ class Builder:
                 self.code.word(word, 4)
         self.code.op("addi", rd=RAISE, rs1=0, imm=0)
 
-    def enter(self, privilege: int) -> None:
-        """From M-mode to a privilege, by MRET."""
+    def enter(self, privilege: int, space: Space | None = None) -> None:
+        """From M-mode to a privilege, by MRET; in an address space, or any for its code, if there are some."""
         after = self.code.label("entered")
+        fitting = [space] if space else [other for other in self.spaces if other.privilege == privilege]
+        if fitting:
+            self.write_csr("satp", self.random.choice(fitting).satp)
         self.code.constant(31, MPP)
         self.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
         self.code.constant(31, privilege << 11)
@@ -175,6 +198,8 @@ class Builder:
     def end(self) -> Image:
         """The program's end, and the whole image."""
         self.raise_privilege()
+        self.code.constant(31, MPRV)
+        self.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
         end = self.code.here
         self.code.constant(31, TOHOST)
         self.code.op("addi", rd=30, rs1=0, imm=1)
@@ -190,10 +215,11 @@ class Builder:
             (DATA, self.random.randbytes(DATA_SIZE)),
             (POOL, pool),
             (PRELUDE, _prelude()),
+            *self.pieces,
         )
         for address, data in pieces:
             ram[address - RAM_BASE : address - RAM_BASE + len(data)] = data
-        return Image(bytes(ram), end)
+        return Image(bytes(ram), end, shown=bool(self.spaces))
 
     def _initial(self, number: int) -> int:
         return self.data_address() & ~7 if number in BASES else random_value(self.random)

@@ -116,13 +116,3 @@ def test_prints(machine: Machine) -> None:
     machine.debug.insert_breakpoint(CODE + 4, Judgement(commands=(command,)))
     machine.run(6, only=frozenset({0}))
     assert told == [(0, b"%d %d", (value, 9)) for value in (1, 2, 3)]
-
-
-def test_judged_without_running(machine: Machine) -> None:
-    """A debugger that steps asks what the breakpoint at the pc says."""
-    debug = machine.debug
-    debug.insert_breakpoint(CODE, equals(Step("x", 5), value=2))
-    assert not debug.stops_at(0, CODE)
-    debug.write_x(0, 5, 2)
-    assert debug.stops_at(0, CODE)
-    assert not debug.stops_at(0, CODE + 4)
