@@ -87,3 +87,23 @@ async def test_an_exit_is_caught(emulator: Emulator) -> None:
         await session.gdb.monitor("catch delete all")
         await session.gdb.cont()
         await session.machine.expect_output(session.guest.last_words)
+
+
+async def test_a_guest_moves_under_the_debugger(emulator: Emulator, tmp_path: Path) -> None:
+    """`monitor migrate` in one session; another machine goes on with the file, where a second GDB finds the guest."""
+    state = tmp_path / "guest.state"
+    async with attached(emulator, HOSTED) as session:
+        await in_trap(session)
+        there = await session.gdb.registers("pc", "sp", "a0", "stvec", "sstatus", "vsatp", "henvcfg", "hedeleg")
+        ticks = await session.gdb.integer("ticks")
+        assert f"saved in {state}" in await session.gdb.monitor(f"migrate {state}")
+    async with attached(emulator, HOSTED, "-incoming", str(state)) as session:
+        assert await session.gdb.registers(*there) == there
+        assert await session.gdb.integer("ticks") == ticks
+        await session.gdb.break_at("trap")
+        await session.gdb.cont()
+        await session.gdb.expect_breakpoint("trap")
+        assert await session.gdb.integer("ticks") == ticks + 1
+        await session.gdb.delete()
+        await session.gdb.cont()
+        await session.machine.expect_output(session.guest.last_words)

@@ -10,7 +10,7 @@ from emulator.hart import csrs
 from emulator.kvm import BudgetExit, MmioExit, VcpuExit
 from tests.helpers.elf import Elf
 from tests.helpers.guests import ROOT
-from tests.helpers.vmm import ISA, Vmm, ended, start
+from tests.helpers.vmm import ISA, SIZE, Vmm, ended, start
 
 BARE: Final = Elf(ROOT / "guests/elf/masking_bare.elf")
 SV39: Final = Elf(ROOT / "guests/elf/masking_sv39.elf")
@@ -134,3 +134,19 @@ def test_a_hart_that_nobody_wakes_is_noticed() -> None:
 
     assert guest.run() != ended(0)
     assert "ok      hart 0: greetings: 1" not in guest.lines
+
+
+@pytest.mark.parametrize("vcpus", [1, 2])
+@pytest.mark.parametrize("at", [1, 2_345, 23_456, 34_567, 234_567, 1_234_567])
+def test_a_guest_moves_while_it_works(at: int, vcpus: int) -> None:
+    """Saved anywhere in its checks and restored in another virtual machine, it goes on as if nothing had happened."""
+    guest, whole = start(SV39.path, vcpus=vcpus), start(SV39.path, vcpus=vcpus)
+    assert whole.run() == ended(0)
+    assert guest.vm.run(at)[1] == BudgetExit()
+    there = Vmm(guest.vm.kvm.create_vm(max_vcpus=vcpus, host_memory=SIZE), guest.console)
+    there.vm.user_space = there.serve
+
+    there.vm.restore(guest.vm.save())
+
+    assert there.run() == ended(0)
+    assert there.console == whole.console

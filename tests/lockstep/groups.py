@@ -161,7 +161,7 @@ FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
 
 TRANSLATION: Final[tuple[Weighted, ...]] = (
     (paging.probes, 12),
-    (paging.execute, 5),
+    (paging.execute, 8),
     (paging.change, 5),
     (paging.reserved, 2),
     (paging.borrowed, 3),
@@ -192,7 +192,7 @@ def _paged(name: str, levels: tuple[int, ...], *more: str, isa: str = FULL_ISA, 
         (*FULL, *extra),
         TRANSLATION,
         first=(paging.begin(*levels),),
-        length=10,
+        length=6,
         translations=("sv39", "sv48", "sv57"),
         missing=missing,
     )
@@ -294,18 +294,21 @@ GROUPS: Final = {
             f"{FULL_ISA}_zicbom_zicboz",
             (*FULL, "zicbom", "zicboz"),
             (*BASE, *TRAPS, (compute.cache_blocks(), 12), (trap.change_privilege, 3)),
+            length=12,
         ),
         Group(
             "cmopmp",
             f"{FULL_ISA}_zicbom_zicboz",
             (*FULL, "zicbom", "zicboz"),
             (*BASE, (trap.delegate, 1), (compute.cache_blocks(faults=True), 12), (pmp.block_entries, 6)),
+            length=11,
         ),
         Group(
             "counters",
             FULL_ISA,
             FULL,
             (*BASE, (gates.counters, 12), (trap.delegate, 2), (csr.counters, 1)),
+            length=10,
         ),
         Group(
             "sstc",
@@ -313,15 +316,23 @@ GROUPS: Final = {
             (*FULL, "sstc"),
             (*BASE, (gates.timer, 10), (trap.delegate, 2), (trap.interrupts, 2)),
             first=(gates.begin_timer,),
+            length=8,
         ),
         Group(
             "smstateen",
             f"{FULL_ISA}_smstateen",
             (*FULL, "smstateen"),
             (*BASE, (gates.state, 10), (trap.delegate, 2)),
+            length=8,
         ),
         Group("zicsr", FULL_ISA, FULL, (*BASE, *CSRS, (csr.counters, 3), (trap.change_privilege, 2))),
-        Group("priv", FULL_ISA, FULL, (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1))),
+        Group(
+            "priv",
+            FULL_ISA,
+            FULL,
+            (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1)),
+            length=20,
+        ),
         Group(
             "h-csr",
             f"rv64imafdch_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *GUESTS[1:]))}",
@@ -372,6 +383,7 @@ GROUPS: Final = {
                 (pmp.execute, 4),
                 (compute.access("i", "c"), 4),
             ),
+            length=13,
         ),
         Group(
             "smepmp",
@@ -390,6 +402,7 @@ GROUPS: Final = {
                 (compute.access("i", "c"), 4),
             ),
             first=(smepmp.begin,),
+            length=14,
         ),
         Group(
             "misaligned",
@@ -405,6 +418,7 @@ GROUPS: Final = {
                 (pmp.probes, 6),
             ),
             missing=("misaligned",),
+            length=15,
         ),
         _paged("sv39", (3,), "svade"),
         _paged("sv48", (4,), "svade"),
