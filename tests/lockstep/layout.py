@@ -22,6 +22,8 @@ POOL: Final = RAM_BASE + 0x1_1000
 """Initial values of the registers."""
 PRELUDE: Final = RAM_BASE + 0x1_2000
 """Only Spike begins here: it has a timer that must be silenced."""
+HOST_TABLE: Final = RAM_BASE + 0x1_3000
+"""HS-mode's page table, where guests have some too."""
 TABLES: Final = RAM_BASE + 0x2_0000
 TABLES_SIZE: Final = 0x2_0000
 """Page tables, of groups that have them."""
