@@ -196,6 +196,11 @@ TRIGGER_FIELDS: Final = Explained(
     _numbers(0x7A1, 0x7A3, 0x7A4),
     "RISC-V Debug Specification, 'Trigger Registers': type, select, size, chain, action are WARL, tdata3 is optional",
 )
+LOCKDOWN: Final = Explained(
+    "mseccfg has MML, MMWP and RLB in Spike where it exists at all, and here with Smepmp",
+    _numbers(0x747),
+    "II, 'Machine Security Configuration (mseccfg) Register': RLB, MMWP and MML are Smepmp's, which is optional",
+)
 ROOTS: Final = Explained(
     "a write to vsatp by its own address is ignored here where MODE is unsupported, and Spike takes the other fields; "
     "with MODE = Bare, vsatp and hgatp keep the other fields in Spike and vsatp is all zero here",
@@ -228,6 +233,7 @@ NARROWED: Final = (
     COMPARED,
     FAULT_BEFORE_BREAKPOINT,
     TRIGGER_FIELDS,
+    LOCKDOWN,
     ROOTS,
     TIMERS,
 )

@@ -15,6 +15,7 @@ from emulator.hart.translation import NAPOT_64K, PTE_A, PTE_D, PTE_N, PTE_R, PTE
 from tests.lockstep.layout import CODE, DATA, DATA_SIZE, HOST_TABLE, RAM_BASE, TABLES, TABLES_SIZE
 from tests.lockstep.operands import MASK64
 from tests.lockstep.paging import (
+    EDGES,
     LEGAL,
     NAPOT_PAGES,
     PAGE,
@@ -41,8 +42,6 @@ ASID_SHIFT: Final = 44
 VMID_BITS: Final = 14
 WINDOWS: Final = 10
 FILL: Final = PTE_A | PTE_D
-EDGES: Final = (1 << 38, 1 << 47, 1 << 56)
-"""The first addresses that a 39-, 48- or 57-bit scheme, or a mask, takes for negative ones."""
 REACHED: Final = (1 << 56) - 1
 """Guest-physical addresses that an entry of a VS-stage can lead to."""
 
@@ -136,7 +135,7 @@ class World:
 
 def kinds(build: Builder) -> Kinds:
     """What entries are like on this hart. NAPOT pages are made by hand (see `_open`)."""
-    return Kinds(types=build.cpu.has("svpbmt"), odd=0.15, user=0.6, stale=0.25)
+    return Kinds(types=build.cpu.has("svpbmt"), odd=0.15, user=0.6, stale=0.25, edges=0.1)
 
 
 def make_world(build: Builder) -> World:
@@ -261,8 +260,8 @@ def _open(build: Builder, stage: Stage, second: Stage | None) -> None:
     last = stage.windows[-1] if stage.windows else None
     if last is not None and last.level == 0 and last.entry is not None and pick.random() < 0.6:
         level, address = 0, last.start + PAGE & MASK64
-    elif pick.random() < 0.1:
-        level, address = 0, pick.choice(EDGES) - PAGE  # sign and zero extension part here
+    elif pick.random() < kinds(build).edges:
+        level, address = 0, pick.choice(EDGES) - PAGE
     offset = 0 if level == 0 else DATA - (RAM_BASE & -tables.span(level))
     target = physical = DATA + pick.randrange(DATA_SIZE // PAGE) * PAGE if level == 0 else DATA
     straight = True

@@ -45,6 +45,8 @@ TYPE_SHIFT: Final = 61
 """Where the memory type of Svpbmt lies."""
 NAPOT_PAGES: Final = 16
 
+EDGES: Final = (1 << 38, 1 << 47, 1 << 56)
+"""The first addresses that a 39-, 48- or 57-bit scheme, or a mask, takes for negative ones."""
 READ_WRITE: Final = PTE_R | PTE_W
 LEGAL: Final = (PTE_R, READ_WRITE, PTE_X, PTE_R | PTE_X, READ_WRITE | PTE_X)
 """What a leaf may allow."""
@@ -183,6 +185,7 @@ class Kinds:
         napot: Whether NAPOT pages are among the special ones, besides what the manual reserves.
         types: Whether memory types are.
         outside: Physical addresses where there is nothing.
+        edges: How often a page is the last one before `EDGES`.
     """
 
     user: float = 0.5
@@ -191,6 +194,7 @@ class Kinds:
     napot: bool = False
     types: bool = False
     outside: tuple[int, ...] = (0x4000_0000,)
+    edges: float = 0
 
 
 def random_entry(pick: Random, physical: int, level: int, kinds: Kinds) -> int:
