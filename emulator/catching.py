@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from emulator.hart import csrs
-from emulator.hart.fields import Cause
+from emulator.hart.fields import INTERRUPT_BIT, Cause
 from emulator.hart.layouts import cause_name
 from emulator.hart.modes import MODE_NAMES
 from emulator.hart.state import CsrPhase
@@ -38,7 +38,7 @@ class TrapCatch:
     """Stop when a trap is taken.
 
     Attributes:
-        cause: An `mcause` value; None for every trap.
+        cause: An `mcause` value, or what a guest's `scause` gets for it; None for every trap.
     """
 
     cause: int | None = None
@@ -82,6 +82,13 @@ class ExitCatch:
 
 
 Catch: TypeAlias = TrapCatch | SbiCatch | CsrCatch | ExitCatch
+
+
+def _told(block: HartBlock, cause: int) -> int:
+    """The cause as the handler finds it: a guest that takes one of its own interrupts sees the supervisor's number."""
+    code = cause & ~INTERRUPT_BIT
+    delegated = cause & INTERRUPT_BIT and block.get("virt") and block.get("hideleg") >> code & 1
+    return cause - 1 if delegated else cause
 
 
 class Catches:
@@ -128,10 +135,12 @@ class Catches:
     def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
         """A hart takes a trap; its state is still the one before."""
         block = self._harts[hart]
+        told = _told(block, cause)
         for catch in self._catches:
-            if isinstance(catch, TrapCatch) and catch.cause in (None, cause):
+            if isinstance(catch, TrapCatch) and catch.cause in (None, cause, told):
                 mode = MODE_NAMES[block.get("priv") | block.get("virt") << 2]
-                text = f"hart {hart} took {cause_name(cause)} in {mode}-mode at pc {pc:#x}, tval {tval:#x}"
+                name = cause_name(told if catch.cause == told else cause)
+                text = f"hart {hart} took {name} in {mode}-mode at pc {pc:#x}, tval {tval:#x}"
                 self._stop(Caught(hart, catch, text))
                 return
             extension = block.get("x", A7)

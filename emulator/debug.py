@@ -5,9 +5,11 @@ CSR rules and translation are the hart's own, executed on the reference domain; 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from emulator.engine.judging import STEP_LIMIT, Failure
@@ -17,7 +19,7 @@ from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import start_access, translate_data
 from emulator.hart.inspection import UNASKED
-from emulator.hart.layouts import decoded
+from emulator.hart.layouts import HOST_PREFIX, decoded
 from emulator.hart.masking import SIGNED
 from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.hart.translation import LOAD
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+HOSTS: Final = 0x1000
+"""Added to the number of a CSR of HS-mode's own, which instructions cannot name while the hart is in a guest."""
 NOWHERE: Final = MASK64
 """No memory is there: the last byte of the address space."""
 
@@ -51,7 +55,7 @@ class GuestMemory(Protocol):
         ...
 
 
-Printer: TypeAlias = Callable[[int, bytes, tuple[int, ...]], None]
+Printer: TypeAlias = Callable[[int, bytes, int, memoryview], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,8 @@ class CsrInfo:
     """A CSR that exists on this machine.
 
     Attributes:
-        number: Its address, 12 bits.
-        name: The manual's name.
+        number: Its address, 12 bits; `HOSTS` is added to it where the name begins with `hs_`.
+        name: The manual's name; `hs_satp` is HS-mode's `satp` also while the hart is in a guest, whose own `satp` is.
         writable: Whether any bit of it may change.
     """
 
@@ -107,7 +111,10 @@ class Debug:
         self._programs = NO_PROGRAMS
         self.guest: GuestMemory | None = None
         self.printer: Printer | None = None
-        """Told what breakpoints print: the hart, a text in the notation of C's printf, and its arguments."""
+        """Told what breakpoints print: the hart, a text in the notation of C's printf, and prints of it in a row.
+
+        A print is a 64-bit word that means nothing, and the arguments; the number in between is how many words it has.
+        """
         self._watchpoints: list[Watch] = []
         self._pages: dict[tuple[int, int], int] = {}
         """Physical page by hart and virtual page, until anything changes: a debugger reads many times between stops."""
@@ -170,9 +177,24 @@ class Debug:
         self._changed()
 
     def csrs(self) -> tuple[CsrInfo, ...]:
-        """The CSRs that exist, in order of their numbers."""
+        """The CSRs that exist, in order of their numbers; HS-mode's own of those that a guest has, too, come last."""
         rows = sorted(filter(self._exists, csrs.ROWS), key=lambda row: row.number)
-        return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        both = [row for row in rows if row.guest is not None and self._exists(row.guest)]
+        plain = (CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        hosts = (CsrInfo(row.number | HOSTS, HOST_PREFIX + row.name, row.write is not None) for row in both)
+        return (*plain, *hosts)
+
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode.
+
+        In a guest the plain numbers mean what the guest's instructions reach by them: `satp` is `vsatp`.
+        """
+        if number & HOSTS:
+            return number & ~HOSTS
+        row = csrs.BY_NUMBER.get(number)
+        if row is None or row.guest is None or not self._harts[hart].get("virt") or not self._exists(row.guest):
+            return number
+        return row.guest.number
 
     def _exists(self, row: Csr) -> bool:
         return satisfied(row.extension, self._machine.config.cpu.extensions)
@@ -381,10 +403,18 @@ class Debug:
 
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints: tell `printer`."""
-        if self.printer is not None:
-            stack = [self._harts[hart].get("judge_stack", at) for at in reversed(range(depth))]
-            self.forget_pages()  # the hart may have changed anything since its slice began
-            self.printer(hart, self._programs.texts[index], tuple(stack[HIDDEN:]))
+        stack = [self._harts[hart].get("judge_stack", at) for at in reversed(range(depth))]
+        self.forget_pages()  # the hart may have changed anything since its slice began
+        self.judge_printed(memoryview(array("Q", [hart << 32 | index, *stack[HIDDEN:]])))
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Breakpoints' commands have printed: tell `printer`, as many prints as are alike at a time."""
+        while words and self.printer is not None:
+            alike, stride = words[0], 1 + self._programs.arguments[words[0] & 0xFFFF_FFFF]
+            count = sum(1 for _ in takewhile(alike.__eq__, words[::stride]))
+            text = self._programs.texts[alike & 0xFFFF_FFFF]
+            self.printer(alike >> 32, text, stride, words[: count * stride])
+            words = words[count * stride :]
 
     @contextmanager
     def breakpoint_lifted(self, address: int) -> Iterator[None]:

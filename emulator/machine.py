@@ -135,7 +135,7 @@ class Machine:
         self._turns = Turns(self._blocks.harts)
         self._running: HartBlock | None = None
         self._slice_end = 0
-        self._requested: Stop | None = None
+        self._requested: list[Stop] = []
         self._observer: Observer | None = None
         self._observed = (False, False)
         self._catching = False
@@ -175,7 +175,7 @@ class Machine:
 
     def _power_on(self) -> None:
         self._turns.reset()
-        self._requested = None
+        self._requested.clear()
         self._blocks.reset(self.board.start_pcs)
         self.engine.ram_changed(0, len(self._backing.bytes))
         self.engine.set_special(self.board.htif.address if self.board.htif is not None else None)
@@ -223,8 +223,8 @@ class Machine:
                 return Interrupted()
             self._turns.settle(harts)
             self._advance()
-            if self._requested is not None:
-                return self._take_request(self._requested)
+            if self._requested:
+                return self._requested.pop(0)
             if left <= 0:
                 return BudgetSpent()
             deadline = self._deadline()
@@ -257,13 +257,9 @@ class Machine:
         block.put("waiting", 0)
         self._turns.stepped()
         self._advance()
-        if self._requested is not None:
-            return self._take_request(self._requested)
+        if self._requested:
+            return self._requested.pop(0)
         return stop or BudgetSpent()
-
-    def _take_request(self, stop: Stop) -> Stop:
-        self._requested = None
-        return stop
 
     def interrupt(self) -> None:
         """From any thread: let the run at hand, or the next one, return `Interrupted` within some milliseconds."""
@@ -320,7 +316,13 @@ class Machine:
 
     # Time.
 
-    def _ticks(self, steps: int) -> int:
+    def settle(self) -> None:
+        """Let it be as late as the harts have come; the next run begins with that anyway."""
+        self._turns.settle(self.harts)
+        self._advance()
+
+    def ticks(self, steps: int) -> int:
+        """Ticks of machine time that a number of steps takes."""
         return (steps << self.config.icount.shift) // NANOSECONDS_PER_TICK
 
     def _step_now(self) -> int:
@@ -331,11 +333,11 @@ class Machine:
         return hart.get("time_base") + hart.get("budget0") - hart.get("budget")
 
     def _tick_now(self) -> int:
-        return self._ticks(self._step_now())
+        return self.ticks(self._step_now())
 
     def _advance(self) -> None:
         """Let happen what is due at the machine's time."""
-        self.clock.advance(self._ticks(self.steps))
+        self.clock.advance(self.ticks(self.steps))
         self._expire_timers()
 
     def _expire_timers(self) -> None:
@@ -404,11 +406,15 @@ class Machine:
 
     def judge_csr(self, hart: int, number: int) -> int:
         """A breakpoint's condition reads a CSR; it was checked that there is one."""
-        return self.debug.read_csr(hart, number)
+        return self.debug.read_csr(hart, self.debug.seen(hart, number))
 
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints."""
         self.debug.judge_print(hart, index, depth)
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Commands of breakpoints have printed."""
+        self.debug.judge_printed(words)
 
     # What the board asks of the machine.
 
@@ -425,8 +431,12 @@ class Machine:
             hart.put("attention", hart.get("attention") | Attention.CHECK)
 
     def request(self, stop: Stop) -> None:
-        """From within a run: let it end with `stop`, behind the instruction at hand."""
-        self._requested = stop
+        """From within a run: let it end with `stop`, behind the instruction at hand.
+
+        Two of one kind are one, the later; what is caught besides the guest's end is told first, and the end by the
+        next run.
+        """
+        self._requested = [*(other for other in self._requested if type(other) is not type(stop)), stop]
         if self._running is not None:
             self._leave(self._running)
 

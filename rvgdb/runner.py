@@ -369,12 +369,16 @@ class Runner:
             case Idle():
                 self._idle = True
                 return None
-            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart) | Caught(hart=hart):
+            case (
+                BreakpointHit(hart=hart)
+                | WatchpointHit(hart=hart)
+                | TrapLoop(hart=hart)
+                | Caught(hart=hart)
+                | HypervisorExit(hart=hart)
+            ):
                 return Halt(hart, stop)
             case SpanLeft(hart=hart):
                 return Halt(hart, Stepped())
-            case HypervisorExit(hart=hart):
-                return Halt(hart, stop)
             case GuestExit():
                 return Halt(self.last.hart, stop)
             case GuestReset():

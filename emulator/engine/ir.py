@@ -311,6 +311,10 @@ class Emitter:
         """Read a word that all harts share."""
         return self.op(f"load i64, ptr {self._shared_field(name)}")
 
+    def put_shared(self, name: str, value: Value) -> None:
+        """Set a word that all harts share."""
+        self.store_raw("i64", value, self._shared_field(name))
+
     def shared_pointer(self, name: str) -> str:
         """Read a pointer that all harts share."""
         return self.op(f"load ptr, ptr {self._shared_field(name)}")
@@ -424,9 +428,9 @@ class Emitter:
         """Ask Python."""
         return self.call_back("on_judge_csr", self.get("self_index"), number, result="i64")
 
-    def judge_print(self, index: Value, depth: Value) -> None:
-        """Tell Python."""
-        self.call_back("on_judge_print", self.get("self_index"), index, depth)
+    def judge_print(self, operand: Value, depth: Value) -> None:
+        """Note it for Python, or tell it."""
+        self.call_plain("note_print", f"i64 {text(operand)}", f"i64 {text(depth)}")
 
     def collect_flags(self) -> None:
         """Move what the host's arithmetic raised to `fflags`."""

@@ -183,8 +183,9 @@ SHARED: Final = tuple(
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
         "on_load on_store on_line on_trap on_decode "
-        "on_judge_csr on_judge_print on_csr "  # callbacks into Python (`emulator.engine.hooks`)
+        "on_judge_csr on_judge_print on_judge_full on_csr "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count judgements "  # tables of the debugger
+        "prints print_used print_room "  # words that breakpoints print, how many there are, how many there can be
         "span_hart span_start span_size "  # a hart that leaves the slice outside these addresses; size 0: none
         "handlers csr_table csr_plain rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"

@@ -285,8 +285,8 @@ class Domain(Ops, Protocol):
         """A CSR as a debugger reads it."""
         ...
 
-    def judge_print(self, index: Value, depth: Value) -> None:
-        """Have the debugger print a text with the topmost of the `depth` values of `judge_stack`."""
+    def judge_print(self, operand: Value, depth: Value) -> None:
+        """Have the debugger print what an operand of `print` names, with the topmost of `depth` values on the stack."""
         ...
 
     def in_trap_loop(self) -> None:

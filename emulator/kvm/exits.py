@@ -139,11 +139,8 @@ REASONS: Final = {
     CsrExit: "csr",
     SystemEventExit: "system-event",
     DebugExit: "debug",
-    FailEntryExit: "fail-entry",
-    InterruptedExit: "intr",
-    BudgetExit: "budget",
 }
-"""KVM's exit reasons, in lower case."""
+"""KVM's exit reasons, in lower case: those that a guest can have here."""
 
 
 def reason_of(leaving: VcpuExit) -> str:

@@ -41,7 +41,7 @@ class CsrInfo(Protocol):
 
     @property
     def number(self) -> int:
-        """Its address, 12 bits."""
+        """Its address, 12 bits; 0x1000 is added for HS-mode's own of what a guest has, too."""
         ...
 
     @property
@@ -59,10 +59,10 @@ class Debug(Protocol):
     """A debugger's view of the machine; nothing here changes the guest but what it is asked to change.
 
     Attributes:
-        printer: Told what breakpoints print: the hart, a text in the notation of C's printf, its arguments.
+        printer: Told what breakpoints print: as of `emulator.debug.Debug.printer`.
     """
 
-    printer: Callable[[int, bytes, tuple[int, ...]], None] | None
+    printer: Callable[[int, bytes, int, memoryview], None] | None
 
     def read_x(self, hart: int, index: int) -> int:
         """Integer register, unsigned."""
@@ -103,6 +103,10 @@ class Debug(Protocol):
 
     def csrs(self) -> Sequence[CsrInfo]:
         """The CSRs that exist."""
+        ...
+
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode: in a guest, plain numbers are the guest's."""
         ...
 
     def read_csr(self, hart: int, number: int) -> int:

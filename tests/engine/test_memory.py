@@ -91,14 +91,6 @@ def test_device_stores(rig: Rig, name: str) -> None:
     assert rig.device == {DEVICE + 8: 0xA1A2A3A4A5A6A7A8 & (1 << 8 * STORES[name]) - 1}
 
 
-def test_zeroing_a_block_of_a_device(rig: Rig) -> None:
-    """`cbo.zero` there is eight stores."""
-    rig.device.update({DEVICE + at: 5 for at in range(-8, 80, 8)})
-    rig.execute("cbo.zero (x7)", x7=DEVICE + 9)
-
-    assert rig.device == {DEVICE + at: 0 if 0 <= at < 64 else 5 for at in range(-8, 80, 8)}
-
-
 def test_an_amo_on_a_device(rig: Rig) -> None:
     """An AMO reads and writes the device once each."""
     rig.device[DEVICE] = 40
