@@ -27,6 +27,7 @@ from emulator.stops import (
     BudgetSpent,
     Idle,
     Interrupted,
+    SpanLeft,
     Stop,
     TrapLoop,
     WatchpointHit,
@@ -304,6 +305,8 @@ class Machine:
         match hart.get("stop"):
             case StopCode.BREAKPOINT:
                 return BreakpointHit(hart.index, hart.get("pc"), self.debug.failure(hart.index))
+            case StopCode.SPAN:
+                return SpanLeft(hart.index, hart.get("pc"))
             case StopCode.WATCHPOINT:
                 return self.debug.watchpoint_hit(hart.index)
             case StopCode.TRAP_LOOP:
@@ -408,6 +411,10 @@ class Machine:
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints."""
         self.debug.judge_print(hart, index, depth)
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Commands of breakpoints have printed."""
+        self.debug.judge_printed(words)
 
     # What the board asks of the machine.
 

@@ -41,6 +41,19 @@ class BreakpointHit:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanLeft:
+    """A hart that was to stay in a span of addresses is about to execute an instruction outside it.
+
+    Attributes:
+        hart: Index of the hart.
+        address: Virtual address of the instruction, the hart's pc.
+    """
+
+    hart: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
 class WatchpointHit:
     """A hart is about to make an access that a watchpoint covers; it has not been made.
 
@@ -70,10 +83,15 @@ class GuestExit:
     """The guest ended itself (test finisher or HTIF).
 
     Attributes:
-        code: Exit status, 0 for success.
+        code: What it said, 0 for success.
     """
 
     code: int
+
+    @property
+    def status(self) -> int:
+        """The exit status that says it: the low byte, but 255 where that would call a failure a success."""
+        return self.code & 0xFF or (0xFF if self.code else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +155,7 @@ Stop: TypeAlias = (
     BudgetSpent
     | Interrupted
     | BreakpointHit
+    | SpanLeft
     | WatchpointHit
     | Caught
     | GuestExit

@@ -126,7 +126,6 @@ class Assembly:
         self._target = Target(machine, tuple(region for _, region in regions if region.kind in ("ram", "rom")))
         self._runner = Runner(
             self._watched(machine),
-            stops_at=self._target.breakpoints.stops_at,
             report=self._report,
             after_slice=self._flush,
             tell=lambda halt: self._target.points.tell(halt.cause, machine.debug.read_pc(halt.hart)).rstrip(),

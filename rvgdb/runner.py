@@ -26,6 +26,7 @@ from emulator.stops import (
     HypervisorExit,
     Idle,
     Interrupted,
+    SpanLeft,
     Stop,
     TrapLoop,
     WatchpointHit,
@@ -41,18 +42,11 @@ LEAST_BUDGET: Final = 1_000
 MOST_BUDGET: Final = 1 << 25
 """Time that harts sleep through is part of a budget, so fast slices say little about the next one."""
 
-INLINE_TURNS: Final = 64
+INLINE_BUDGET: Final = 20_000
 """Steps of a range that are made at once, before the worker thread takes over."""
-
-BURST_TURNS: Final = 200
-"""Steps of a range that the worker makes before it looks up."""
 
 FREE_TURN: Final = 512
 """Steps that the other harts make for a step of the hart that a debugger steps: they wait for each other's locks."""
-
-LONG_FREE_TURN: Final = 1 << 14
-"""As many after a range that takes long: the stepping hart may wait for the others."""
-
 
 GOODBYE_SECONDS: Final = 1.0
 """How long the end of a run waits for a debugger that does not read that the guest has ended."""
@@ -101,7 +95,8 @@ class Resume:
     Attributes:
         free: Harts that run until something stops them; None for all.
         steps: Harts that make one step; when there are any, the guest halts after it.
-        span: Step on while the first of `steps` is inside these addresses; the end is not part of it.
+        span: Go on behind the step while the hart is inside these addresses; the end is not part of it. Only where a
+            single hart steps.
     """
 
     free: frozenset[int] | None = None
@@ -129,7 +124,6 @@ class Runner:
 
     Args:
         machine: The machine; nobody else may call its `run` and `step`.
-        stops_at: Whether a breakpoint stops a hart at an address, its pc: a range step ends there.
         report: Prints a line for the user.
         tell: What there is to say of a halt, a line without its end, where no debugger is there to hear it.
         after_slice: Called at the end of every slice, in whichever thread ran it: flushes the console.
@@ -142,7 +136,6 @@ class Runner:
         self,
         machine: Machine,
         *,
-        stops_at: Callable[[int, int], bool],
         report: Callable[[str], None],
         after_slice: Callable[[], None] = lambda: None,
         tell: Callable[[Halt], str] = lambda _: "",
@@ -160,7 +153,6 @@ class Runner:
         self.last = Halt(0, Paused())
         self.finished = trio.Event()
         self.exit_status = 0
-        self._stops_at = stops_at
         self._report = report
         self._after_slice = after_slice
         self._tell = tell
@@ -169,7 +161,7 @@ class Runner:
         self._unattended = unattended
         self._plan = EVERYTHING
         self._budget = FIRST_BUDGET
-        self._masked = False
+        self._masked: tuple[int, ...] = ()
         self._idle = False
         self._early: Halt | None = None
         """The end of the guest, when a step brought it: announced like one that came while it ran."""
@@ -202,7 +194,7 @@ class Runner:
             The halt, when it was there at once (a step); None when the guest now runs and `listener` will be told.
         """
         if plan.steps and self.step_mask & StepMask.ENABLE:
-            halt = self._burst(plan, INLINE_TURNS)
+            halt = self._step(plan)
             self._after_slice()
             if halt is not None and not isinstance(halt.cause, GuestExit):
                 self._settle(halt)
@@ -274,7 +266,7 @@ class Runner:
             with trio.move_on_after(patience):
                 await self.listener(halt)
         if isinstance(halt.cause, GuestExit):
-            self.end(halt.cause.code)
+            self.end(halt.cause.status)
         elif isinstance(halt.cause, TrapLoop | HypervisorExit) and self._unattended:
             self.end(1)
 
@@ -321,58 +313,53 @@ class Runner:
     def _slice(self, plan: Resume) -> Halt | None:
         """One slice, in the worker thread."""
         self._idle = False
-        halt = self._burst(plan, BURST_TURNS) if plan.steps else self._run_free(plan)
-        self._after_slice()
-        return halt
-
-    def _run_free(self, plan: Resume) -> Halt | None:
-        self._mask(False)
         if self._pacer is not None:
             self._pacer.limit(self.machine.interrupt)
         began = time.perf_counter()
-        stop = self.machine.run(self._budget, only=plan.free)
+        stop = self._let_run(plan, self._budget)
         if isinstance(stop, BudgetSpent):
             self._adapt(time.perf_counter() - began)
-        return self._judge(stop)
+        halt = self._judge(stop)
+        self._after_slice()
+        return halt
 
     def _adapt(self, seconds: float) -> None:
         """Move the budget toward slices of `SLICE_SECONDS`, at most eightfold at a time."""
         ratio = min(8.0, max(0.125, SLICE_SECONDS / max(seconds, 1e-6)))
         self._budget = int(min(MOST_BUDGET, max(LEAST_BUDGET, self._budget * ratio)))
 
-    def _burst(self, plan: Resume, turns: int) -> Halt | None:
-        """Up to `turns` steps of a range (one, when there is no range), with turns of the other harts between."""
-        free = FREE_TURN if turns <= INLINE_TURNS else LONG_FREE_TURN
-        for _ in range(turns):
-            halt = self._turn(plan, free)
-            if halt is not None:
-                return halt
-            if self._halt_requested:
-                return None
-        return None
+    def _let_run(self, plan: Resume, budget: int) -> Stop:
+        """Harts run; one that steps through a range stays inside it, with interrupts held back."""
+        if plan.free is None or plan.span is None:
+            self._hold_interrupts(())
+            return self.machine.run(budget, only=plan.free)
+        self._hold_interrupts(plan.steps)
+        with self.machine.debug.kept_inside(plan.steps[0], *plan.span):
+            return self.machine.run(budget, only=plan.free | set(plan.steps))
 
-    def _turn(self, plan: Resume, free: int) -> Halt | None:
+    def _step(self, plan: Resume) -> Halt | None:
+        """One step, behind a turn of the other harts, and what of a range is soon done."""
         if plan.free is None or plan.free:
-            self._mask(False)
-            halt = self._judge(self.machine.run(free, only=plan.free))
+            self._hold_interrupts(())
+            halt = self._judge(self.machine.run(FREE_TURN, only=plan.free))
             if halt is not None:
                 return halt
-        self._mask(bool(self.step_mask & StepMask.NO_INTERRUPTS))
+        self._hold_interrupts(plan.steps)
         for hart in plan.steps:
             halt = self._judge(self.machine.step(hart))
             if halt is not None:
                 return halt
         first = plan.steps[0]
-        if plan.span is not None:
-            pc = self.machine.debug.read_pc(first)
-            if plan.span[0] <= pc < plan.span[1]:
-                return Halt(first, BreakpointHit(first, pc)) if self._stops_at(first, pc) else None
+        if plan.span is not None and plan.span[0] <= self.machine.debug.read_pc(first) < plan.span[1]:
+            return self._judge(self._let_run(plan, INLINE_BUDGET))
         return Halt(first, Stepped())
 
-    def _mask(self, masked: bool) -> None:
-        if masked is not self._masked:
-            self._masked = masked
-            self.machine.debug.mask_interrupts(masked)
+    def _hold_interrupts(self, harts: tuple[int, ...]) -> None:
+        """Have only these harts take no interrupts, because they step; none, where a step lets interrupts in."""
+        held = harts if self.step_mask & StepMask.NO_INTERRUPTS else ()
+        if held != self._masked:
+            self._masked = held
+            self.machine.debug.mask_interrupts(held)
 
     def _judge(self, stop: Stop) -> Halt | None:
         """What a stop of the machine means: a halt, or None to go on."""
@@ -382,10 +369,16 @@ class Runner:
             case Idle():
                 self._idle = True
                 return None
-            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart) | Caught(hart=hart):
+            case (
+                BreakpointHit(hart=hart)
+                | WatchpointHit(hart=hart)
+                | TrapLoop(hart=hart)
+                | Caught(hart=hart)
+                | HypervisorExit(hart=hart)
+            ):
                 return Halt(hart, stop)
-            case HypervisorExit(hart=hart):
-                return Halt(hart, stop)
+            case SpanLeft(hart=hart):
+                return Halt(hart, Stepped())
             case GuestExit():
                 return Halt(self.last.hart, stop)
             case GuestReset():

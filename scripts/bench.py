@@ -24,6 +24,7 @@ from typing import Final
 
 from rich.console import Console
 
+from benchmarks import debugging
 from benchmarks.errors import BenchError
 from benchmarks.experiments import Bench
 from benchmarks.figures import Figure, as_json, print_markdown, print_tables
@@ -38,6 +39,10 @@ SECTIONS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "translation": Bench.translation,
     "start": Bench.start,
     "packets": Bench.packets,
+    "conditions": debugging.conditions,
+    "prints": debugging.prints,
+    "ranges": debugging.ranges,
+    "tagged-watchpoint": debugging.tagged_watchpoint,
 }
 
 
@@ -53,7 +58,7 @@ def main() -> int:
     subject = shlex.split(options.emulator) if options.emulator else [sys.executable, "-m", "rvgdb", "run"]
     try:
         with tempfile.TemporaryDirectory(prefix="rvgdb-bench-") as folder, progress.status("starting") as status:
-            surroundings = _surroundings(options.qemu, options.emulator)
+            conditions = surroundings(options.qemu, options.emulator)
             for section in options.section or SECTIONS:
                 bench = Bench(
                     subject=Emulator("rvgdb", tuple(subject)),
@@ -69,7 +74,7 @@ def main() -> int:
     except BenchError as error:
         progress.print(f"bench.py: {error}", markup=False, style="bold red")
         return 1
-    _report(options, surroundings, figures)
+    _report(options, conditions, figures)
     return 0
 
 
@@ -95,20 +100,20 @@ def _note(update: Callable[[str], None], section: str, text: str) -> None:
     update(f"{section}: {text}")
 
 
-def _report(options: argparse.Namespace, surroundings: dict[str, str], figures: Sequence[Figure]) -> None:
+def _report(options: argparse.Namespace, conditions: dict[str, str], figures: Sequence[Figure]) -> None:
     if options.json is not None:
-        text = json.dumps(as_json(surroundings, figures), indent=2)
+        text = json.dumps(as_json(conditions, figures), indent=2)
         options.json.write_text(text + "\n", encoding="utf-8")
     show = print_markdown if options.markdown else print_tables
-    show(Console(), surroundings, figures)
+    show(Console(), conditions, figures)
 
 
-def _surroundings(qemu: str, emulator: str | None) -> dict[str, str]:
+def surroundings(qemu: str, emulator: str | None) -> dict[str, str]:
     """What the figures depend on."""
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "rvgdb": emulator or _own_version(),
-        "QEMU": _first_line([qemu, "--version"]).removeprefix("QEMU emulator version "),
+        "QEMU": first_line([qemu, "--version"]).removeprefix("QEMU emulator version "),
         "Python": platform.python_version(),
         "llvmlite": importlib.metadata.version("llvmlite"),
         "processor": f"{_processor()}, {os.cpu_count()} of them",
@@ -116,7 +121,12 @@ def _surroundings(qemu: str, emulator: str | None) -> dict[str, str]:
     }
 
 
-def _first_line(command: Sequence[str]) -> str:
+def first_line(command: Sequence[str]) -> str:
+    """What a command prints first, such as its version.
+
+    Raises:
+        BenchError: It cannot be run, or fails.
+    """
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True)
     except OSError as error:

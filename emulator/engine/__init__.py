@@ -42,6 +42,10 @@ class Engine(Protocol):
         """Replace the set of breakpoints (virtual addresses); who has a program stops only where that says so."""
         ...
 
+    def set_span(self, hart: int, start: int, size: int) -> None:
+        """Have a hart leave the slice before an instruction outside `size` bytes of addresses; 0 is no bound."""
+        ...
+
     def set_watchpoints(self, watches: Sequence[Watch]) -> None:
         """Replace the set of watchpoints."""
         ...

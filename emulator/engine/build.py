@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import Final
 
-from emulator.engine import decoding, handlers, runtime
+from emulator.engine import breaking, decoding, handlers, runtime
 from emulator.engine.ir import DECLARATIONS, METADATA, emit_routine
 from emulator.errors import EngineError
 from emulator.hart import csrs
@@ -66,7 +66,7 @@ def module_text() -> str:
     def wanted(target: Routine) -> None:
         pending.setdefault(target.name, target)
 
-    for name, params, result, build in (*runtime.FUNCTIONS, *decoding.FUNCTIONS):
+    for name, params, result, build in (*runtime.FUNCTIONS, *decoding.FUNCTIONS, *breaking.FUNCTIONS):
         parts.append(runtime.emit_function(name, params, result, build, wanted))
     kept = ["run", "drop_line", *runtime.SEEN_CSR.values()]
     for name, special in handlers.SPECIAL:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from emulator.engine.breaking import leaves_span
 from emulator.engine.decoding import row_links
 from emulator.engine.hostfloat import DECLARATIONS, host_operations
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter, text
@@ -22,13 +23,12 @@ from emulator.engine.layout import (
     MODE_SHIFT,
     NEAR,
     PAGE,
-    PAGE_SHIFT,
     RD,
     RS1,
     RS2,
     UNLINKED,
 )
-from emulator.engine.runtime import data_entry
+from emulator.engine.softtlb import data_entry, fetch_entry
 from emulator.hart.access import ATOMIC_READ, READ, WRITE
 from emulator.hart.arithmetic import exact
 from emulator.hart.faults import describe_fault
@@ -89,8 +89,7 @@ class HandlerEmitter(Emitter):
 
     def jump_to(self, target: Value, table: str | None = None, tlb: str = "%tlb") -> None:
         """Go on at a virtual address: through the fetch TLB, or through `refetch` on a miss."""
-        index = self.and_(self.lshr(target, PAGE_SHIFT), TLB_ENTRIES - 1)
-        entry = self.at(table or self.get_pointer("tlb_fetch"), self.mul(index, FETCH_ENTRY))
+        entry = fetch_entry(self, table or self.get_pointer("tlb_fetch"), target)
         page = self.load_raw("i64", entry)
         hit, miss = self.label(), self.label()
         wanted = self.and_(target, MASK64 ^ (PAGE - 1))
@@ -460,6 +459,9 @@ def _found(e: HandlerEmitter) -> None:
     for _ in e.when(e.eq(pending, Pending.BREAK)):
         e.put("pending", Pending.NONE)
         e.leave(StopCode.BREAKPOINT)
+    for _ in e.when(e.eq(pending, Pending.SPAN)):
+        e.put("pending", Pending.NONE)
+        e.leave(StopCode.SPAN)
     _deliver(e, e.get("pc"), "%bud", e.add("%bud", MASK64))
 
 
@@ -482,18 +484,21 @@ def _outline(e: HandlerEmitter) -> None:
 
 
 def _breakpoint(e: HandlerEmitter) -> None:
-    """An instruction at whose page offset there is a breakpoint, in this page or another."""
+    """An instruction at whose page offset there is a breakpoint, in this page or another; or one outside a span."""
     for _ in e.when(e.eq("%bud", 0), UNLIKELY):
         e.tail("@spent")
     pc = e.own_pc()
     e.put("pc", pc)
     e.put("budget", "%bud")
+    for _ in leaves_span(e, pc):
+        e.leave(StopCode.SPAN)
     for _ in e.when(e.ne(e.call_plain("stops_at", f"i64 {pc}", result="i64"), 0)):
         e.leave(StopCode.BREAKPOINT)
     offset = e.and_(pc, PAGE - 1)
-    for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):
-        e.store_raw("ptr", "@decode", "%ip")  # the breakpoint was removed
-        e.dispatch("%ip")
+    for _ in e.when(e.eq(e.shared("span_size"), 0), LIKELY):
+        for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):
+            e.store_raw("ptr", "@decode", "%ip")  # the breakpoint was removed
+            e.dispatch("%ip")
     e.call_plain("single")
     _found(e)
 
@@ -504,6 +509,8 @@ def _resume(e: HandlerEmitter) -> None:
     attention = e.get("attention")
     for _ in e.when(e.ne(e.and_(attention, Attention.FLUSH), 0)):
         e.call_plain("flush_tlbs")
+    for _ in e.when(e.ne(e.and_(attention, Attention.STALE), 0)):
+        e.call_plain("drop_stale", f"i64 {e.get('stale')}")
     for _ in e.when(e.ne(e.and_(attention, Attention.LEAVE), 0)):
         e.put("attention", 0)
         for _ in e.when(e.eq(e.get("stop"), StopCode.BUDGET)):

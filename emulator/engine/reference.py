@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from emulator.engine.integers import MASK, IntOps
-from emulator.engine.judging import judge
+from emulator.engine.judging import PRINT_SHIFT, judge
 from emulator.engine.layout import RAM_BASE
 from emulator.engine.watching import Space, Watch, concerns, watched_range
 from emulator.errors import BusFault
@@ -143,9 +143,9 @@ class ReferenceDomain(IntOps):
         """Ask the machine."""
         return self._hooks.judge_csr(self.hart.index, number)
 
-    def judge_print(self, index: int, depth: int) -> None:
+    def judge_print(self, operand: int, depth: int) -> None:
         """Tell the machine."""
-        self._hooks.judge_print(self.hart.index, index, depth)
+        self._hooks.judge_print(self.hart.index, operand >> PRINT_SHIFT, depth)
 
     def call_csr(self, kind: str, number: int, *args: int) -> int:
         """Run the meaning of an instruction's access to a CSR."""
@@ -189,6 +189,12 @@ class ReferenceDomain(IntOps):
         self.put("attention", self.get("attention") | Attention.LEAVE)
 
     def flush(self) -> None:
+        """Nothing to do: nothing is cached."""
+
+    def flush_space(self, guest: int) -> None:
+        """Nothing to do: nothing is cached."""
+
+    def flush_page(self, address: int, guest: int) -> None:
         """Nothing to do: nothing is cached."""
 
     def now(self) -> int:
@@ -439,6 +445,7 @@ class ReferenceEngine:
         self._domains = [ReferenceExecution(blocks, hart, backing, hooks) for hart in blocks.harts]
         self._breaks: frozenset[int] = frozenset()
         self._starts: Mapping[int, int] = {}
+        self._span = (0, 0, 0)
 
     def run(self, hart: HartBlock, steps: int) -> None:
         """Run a hart for at most `steps` steps; its `stop` field says why it came back, `budget` what is left."""
@@ -451,6 +458,9 @@ class ReferenceEngine:
             if hart.get("budget") == 0:
                 return
             pc = hart.get("pc")
+            if self._leaves_span(hart.index, pc):
+                hart.put("stop", StopCode.SPAN)
+                return
             if pc in self._breaks and domain.call(judge, self._starts.get(pc, 0)):
                 hart.put("stop", StopCode.BREAKPOINT)
                 return
@@ -460,6 +470,10 @@ class ReferenceEngine:
             except _Watched:
                 hart.put("stop", StopCode.WATCHPOINT)
                 return
+
+    def _leaves_span(self, hart: int, pc: int) -> bool:
+        of, start, size = self._span
+        return size != 0 and of == hart and (pc - start) & MASK >= size
 
     def _show(self, hart: HartBlock) -> None:
         """Tell of the instruction at pc when it is executed for the first time, if that is wanted."""
@@ -489,6 +503,10 @@ class ReferenceEngine:
         self._starts = programs.starts
         for domain in self._domains:
             domain.judgements = programs.code
+
+    def set_span(self, hart: int, start: int, size: int) -> None:
+        """Have a hart leave the slice before an instruction outside `size` bytes of addresses; 0 is no bound."""
+        self._span = (hart, start, size)
 
     def set_watchpoints(self, watches: Sequence[Watch]) -> None:
         """Replace the set of watchpoints."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from emulator.engine.breaking import decode_again, in_span, leaves_span
 from emulator.engine.hostfloat import (
     FLAG_PLACES,
     MXCSR_CLEAN,
@@ -17,14 +18,13 @@ from emulator.engine.hostfloat import (
     MXCSR_MODES,
     host_features,
 )
-from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
-from emulator.engine.judging import judge
+from emulator.engine.ir import UNLIKELY, RoutineEmitter, text
 from emulator.engine.layout import (
-    BREAK,
     CSR_ENTRY,
     LINE_SHIFT,
     NOWHERE,
     PAGE,
+    PAGE_BITS,
     PAGE_SHIFT,
     PARCELS,
     RAM_BASE,
@@ -32,19 +32,17 @@ from emulator.engine.layout import (
     RECORD_PAGE,
     WATCH,
 )
+from emulator.engine.softtlb import data_entry, drop_stale, fetch_entry, flush_space, flush_tlbs
 from emulator.engine.watching import SPACE_SHIFT, Space, concerns, watched_range
 from emulator.hart.access import check_fetch, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import DYNAMIC, LAST_OF_HOST, float_dirty
+from emulator.hart.modes import GUEST
 from emulator.hart.state import (
     CONTEXTS,
     DATA_ENTRY,
-    FETCH_ENTRY,
     HART_OFFSETS,
-    MODES,
     NO_TAG,
-    TABLE_ENTRIES,
-    TABLE_ENTRY,
     TLB_ENTRIES,
     CsrPhase,
     Pending,
@@ -57,8 +55,6 @@ if TYPE_CHECKING:
 
 CSR_NUMBER: Final = 20
 """Place of a CSR's number in the instructions that access one."""
-
-PAGE_BITS: Final = MASK64 ^ (PAGE - 1)
 
 
 class RuntimeEmitter(RoutineEmitter):
@@ -160,7 +156,7 @@ def _drop_line(e: RuntimeEmitter) -> None:
     parcel = e.var(e.select(e.eq(start, 0), 0, e.sub(start, 1)))
     end = e.add(start, 1 << (LINE_SHIFT - 1))
     for _ in e.loop(lambda: e.ult(parcel.get(), end)):
-        e.store_raw("ptr", "@decode", _record(e, page, parcel.get()))
+        decode_again(e, _record(e, page, parcel.get()))
         parcel.set(e.add(parcel.get(), 1))
     e.ret()
 
@@ -200,14 +196,6 @@ def _forget_stores(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def data_entry(e: Emitter, table: str, address: Value) -> str:
-    """Pointer to the data TLB entry for an address: page number, folded with the bits that a tag may occupy."""
-    # Both shifts bring their bits to where an index times the entry's size has them.
-    scaled = PAGE_SHIFT - (DATA_ENTRY.bit_length() - 1)
-    folded = e.xor(e.lshr(address, scaled), e.lshr(address, 56 - PAGE_SHIFT + scaled))
-    return e.at(table, e.and_(folded, (TLB_ENTRIES - 1) * DATA_ENTRY))
-
-
 def _fill_data(e: RuntimeEmitter) -> None:
     """Cache that %a0, which masking makes %a1, translates to physical %a2."""
     backing = e.backing(e.and_("%a2", PAGE_BITS))
@@ -228,6 +216,8 @@ def _fill_data(e: RuntimeEmitter) -> None:
         lines.set(e.or_(lines.get(), e.sub(0, e.call(near_trigger, effective, STORE))))
     readable = e.both(e.ne(e.and_(allowed, LOAD), 0), e.eq(e.get("watch_reads"), 0))
     writable = e.both(e.ne(e.and_(allowed, STORE), 0), e.ult(backing, e.shared("ram_size")))
+    space = e.lshr(e.get("access_mode"), GUEST.bit_length() - 1)
+    e.put("tagged", e.or_(e.get("tagged", space), e.xor("%a0", "%a1")), space)
     entry = data_entry(e, e.get_pointer("tlb_data"), "%a0")
     e.store_raw("i64", e.select(readable, page, NO_TAG), entry)
     e.store_raw("i64", e.select(writable, page, NO_TAG), e.at(entry, 8))
@@ -286,23 +276,6 @@ def _check_watches(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def _flush_table(e: RuntimeEmitter, table: str, entries: int, size: int, tags: tuple[int, ...]) -> None:
-    at = e.var(0)
-    base = e.field(table)
-    for _ in e.loop(lambda: e.ult(at.get(), entries * size)):
-        for tag in tags:
-            e.store_raw("i64", NO_TAG, e.at(base, e.add(at.get(), tag)))
-        at.set(e.add(at.get(), size))
-
-
-def _flush_tlbs(e: RuntimeEmitter) -> None:
-    """Forget every cached translation of this hart."""
-    _flush_table(e, "data_tlb", CONTEXTS * TLB_ENTRIES, DATA_ENTRY, (0, 8))
-    _flush_table(e, "fetch_tlb", MODES * TLB_ENTRIES, FETCH_ENTRY, (0,))
-    _flush_table(e, "table_tlb", TABLE_ENTRIES, TABLE_ENTRY, (0,))
-    e.ret()
-
-
 def _instruction_bits(e: RuntimeEmitter) -> None:
     """Bits of the instruction whose record is in `ip`."""
     cur = e.get_pointer("cur")
@@ -321,6 +294,9 @@ def _fetch(e: RuntimeEmitter) -> None:
     """Find the record of the instruction at `pc` and leave it in `next_ip`; caches the page if it is executable."""
     address = e.get("pc")
     page = e.and_(address, PAGE_BITS)
+    for _ in leaves_span(e, address):
+        e.put("pending", Pending.SPAN)
+        e.ret()
     consider_triggers(e, address, FETCH)
     physical = e.call(translate_fetch, address)
     e.call(check_fetch, physical, address)
@@ -334,8 +310,9 @@ def _fetch(e: RuntimeEmitter) -> None:
         records = e.call_plain("open_page", f"i64 {e.lshr(backing, PAGE_SHIFT)}", result="ptr")
         for _ in e.when(e.ne(e.shared("break_count"), 0), UNLIKELY):
             e.call_plain("plant_breaks", f"i64 {page}", f"ptr {records}")
-        index = e.and_(e.lshr(address, PAGE_SHIFT), TLB_ENTRIES - 1)
-        entry = e.at(e.get_pointer("tlb_fetch"), e.mul(index, FETCH_ENTRY))
+        for _ in in_span(e):
+            e.call_plain("plant_fences", f"i64 {page}", f"ptr {records}")
+        entry = fetch_entry(e, e.get_pointer("tlb_fetch"), address)
         e.store_raw("i64", page, entry)
         e.store_raw("ptr", records, e.at(entry, 8))
         e.store_raw("i64", e.and_(backing, PAGE_BITS), e.at(entry, 16))
@@ -363,50 +340,6 @@ def _open_page(e: RuntimeEmitter) -> None:
     for _ in e.when(e.op(f"icmp eq ptr {e.load_raw('ptr', base)}, null")):
         _fill_page(e, base)
     e.ret(base)
-
-
-def _each_break(e: RuntimeEmitter, visit: Callable[[Value, str], None]) -> None:
-    """Emit a loop over the breakpoints: `visit(address, entry)`."""
-    index = e.var(0)
-    count, table = e.shared("break_count"), e.shared_pointer("breaks")
-    for _ in e.loop(lambda: e.ult(index.get(), count)):
-        entry = e.at(table, e.mul(index.get(), BREAK))
-        visit(e.load_word(entry), entry)
-        index.set(e.add(index.get(), 1))
-
-
-def _plant_breaks(e: RuntimeEmitter) -> None:
-    """Have the instructions of virtual page %a0 that have breakpoints decoded again, in the records at %a1."""
-
-    def visit(address: Value, _entry: str) -> None:
-        for _ in e.when(e.eq(e.and_(address, PAGE_BITS), "%a0")):
-            e.store_raw("ptr", "@decode", e.at("%a1", e.shl(e.and_(address, PAGE - 2), 3)))
-
-    _each_break(e, visit)
-    e.ret()
-
-
-def _stops_at(e: RuntimeEmitter) -> None:
-    """Whether there is a breakpoint at virtual address %a0, the pc, and it is one to stop at now."""
-
-    def visit(address: Value, entry: str) -> None:
-        for _ in e.when(e.eq(address, "%a0")):
-            e.put("pc", address)
-            e.ret(e.call(judge, e.load_word(e.at(entry, 8))))
-
-    _each_break(e, visit)
-    e.ret(0)
-
-
-def _near_break(e: RuntimeEmitter) -> None:
-    """Whether there is a breakpoint at page offset %a0 of any page."""
-
-    def visit(address: Value, _entry: str) -> None:
-        for _ in e.when(e.eq(e.and_(address, PAGE - 1), "%a0")):
-            e.ret(1)
-
-    _each_break(e, visit)
-    e.ret(0)
 
 
 def _single(e: RuntimeEmitter) -> None:
@@ -534,13 +467,12 @@ FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("watched_lines", ("i64", "i64"), "i64", _watched_lines),
     ("check_watches", ("i64", "i64", "i64", "i64"), "void", _check_watches),
     *((SEEN_CSR[kind], ("i64",), "i64", _seen_csr(at, kind)) for at, kind in enumerate(SEEN_CSR)),
-    ("flush_tlbs", (), "void", _flush_tlbs),
+    ("flush_tlbs", (), "void", flush_tlbs),
+    ("flush_space", ("i64",), "void", flush_space),
+    ("drop_stale", ("i64",), "void", drop_stale),
     ("instruction_bits", (), "i64", _instruction_bits),
     ("fetch", (), "void", _fetch),
     ("open_page", ("i64",), "ptr", _open_page),
-    ("plant_breaks", ("i64", "ptr"), "void", _plant_breaks),
-    ("stops_at", ("i64",), "i64", _stops_at),
-    ("near_break", ("i64",), "i64", _near_break),
     ("single", (), "void", _single),
     ("collect_flags", (), "void", _collect_flags),
     ("enter_guest", (), "void", _enter_guest),

@@ -47,10 +47,11 @@ def resume_threads(client: Client, request: ResumeThreads) -> Answer:
             free.add(hart)
             continue
         steps.append(hart)
-        if chosen.kind is ActionKind.STEP_IN_RANGE and len(steps) == 1:
-            span = (chosen.start, chosen.end)
+        span = (chosen.start, chosen.end) if chosen.kind is ActionKind.STEP_IN_RANGE else None
     if not free and not steps:
         raise TargetError("no thread would run")
+    if len(steps) > 1:
+        span = None  # a range may be left early; the debugger asks again
     if client.hart in steps:  # the one whose step the debugger looks at
         steps.sort(key=lambda hart: hart != client.hart)
     return _go(client, Resume(None if len(free) == count else frozenset(free), tuple(steps), span))

@@ -79,8 +79,8 @@ def stop_reply(client: Client, halt: Halt, *, asked: bool = False) -> Reply:
             signal = SIGTRAP if asked else SIGINT
         case Stepped():
             pass
-        case GuestExit(code=code):
-            return Exited(code & 0xFF)
+        case GuestExit():
+            return Exited(cause.status)
         case _:
             assert_never(cause)
     hart = halt.hart

@@ -81,13 +81,16 @@ def _show_field(scene: Scene, csr: CsrInfo, one: CsrField) -> str:
     return f"{csr.name}.{one.name} = {_value(one, value)}  bits {_bits(one)}\n"
 
 
+def named_value(one: CsrField, text: str) -> int | None:
+    """The value that a field calls so, in whatever case; None where it is no name."""
+    names = VALUES[one.values] if one.values else {}
+    return next((value for value, name in names.items() if name.casefold() == text.casefold()), None)
+
+
 def _number(scene: Scene, one: CsrField | None, text: str) -> int:
     """A value as typed: the name of one that the field can have, or a number."""
-    if one is not None and one.values:
-        for value, name in VALUES[one.values].items():
-            if name.casefold() == text.casefold():
-                return value
-    return evaluate(scene, text)
+    named = None if one is None else named_value(one, text)
+    return evaluate(scene, text) if named is None else named
 
 
 def _listing(scene: Scene, pattern: str) -> str:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from emulator.catching import Catches
@@ -58,10 +59,10 @@ class Debug(Protocol):
     """A debugger's view of the machine; nothing here changes the guest but what it is asked to change.
 
     Attributes:
-        printer: Told what breakpoints print: the hart, a text in the notation of C's printf, its arguments.
+        printer: Told what breakpoints print: as of `emulator.debug.Debug.printer`.
     """
 
-    printer: Callable[[int, bytes, tuple[int, ...]], None] | None
+    printer: Callable[[int, bytes, int, memoryview], None] | None
 
     def read_x(self, hart: int, index: int) -> int:
         """Integer register, unsigned."""
@@ -140,8 +141,8 @@ class Debug(Protocol):
         """A data address without the bits that a hart ignores now."""
         ...
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Judge the breakpoint at a hart's pc."""
+    def kept_inside(self, hart: int, start: int, end: int) -> AbstractContextManager[None]:
+        """Have `run` return `SpanLeft` before the hart executes an instruction outside these addresses."""
         ...
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
@@ -160,8 +161,8 @@ class Debug(Protocol):
         """Undo `insert_watch`."""
         ...
 
-    def mask_interrupts(self, masked: bool) -> None:
-        """Hold interrupts back while a debugger steps."""
+    def mask_interrupts(self, harts: Collection[int]) -> None:
+        """Hold interrupts back in these harts, which a debugger steps, and in no others."""
         ...
 
     def witness(self, hart: int) -> Witness:
@@ -287,10 +288,6 @@ class Breakpoints(Protocol):
 
     def clear(self) -> None:
         """Remove all."""
-        ...
-
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether a breakpoint stops a hart at this instruction, the one at its pc."""
         ...
 
     def was_set_at(self, address: int) -> bool:

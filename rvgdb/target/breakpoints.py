@@ -111,11 +111,6 @@ class BreakpointTable:
         self._plain.clear()
         self._watches.clear()
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether a breakpoint stops a hart that is about to execute this instruction, the one at its pc."""
-        there = address in self._points or address in self._plain.values()
-        return there and self._debug.stops_at(hart, address)
-
     def was_set_at(self, address: int) -> bool:
         """Whether the debugger named this address, and not only an alias of it."""
         return address in self._points

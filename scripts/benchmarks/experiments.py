@@ -61,6 +61,7 @@ class Bench:
         processor: The one CPU that the packet experiment is pinned to.
         folder: A place for changed copies of guests.
         note: Told what is being measured.
+        others: More to compare with.
     """
 
     subject: Emulator
@@ -71,6 +72,12 @@ class Bench:
     processor: int
     folder: Path
     note: Callable[[str], None]
+    others: tuple[Emulator, ...] = ()
+
+    @property
+    def emulators(self) -> tuple[Emulator, ...]:
+        """Who takes part where nothing else is said."""
+        return (self.subject, self.peer, *self.others)
 
     def integer(self) -> Iterator[Figure]:
         """Eight integer kernels, 1.2 × 10⁹ instructions, with and without what it costs to start and end."""
@@ -109,24 +116,24 @@ class Bench:
 
     def code_page(self) -> Iterator[Figure]:
         """A store to data that shares a page with its code, against the same store elsewhere."""
-        shared = self._per_round(GUESTS / "mixed_shared.elf", 100_000)
-        apart = self._per_round(GUESTS / "mixed_apart.elf", 100_000)
+        shared = self.per_round(GUESTS / "mixed_shared.elf", 100_000)
+        apart = self.per_round(GUESTS / "mixed_apart.elf", 100_000)
         yield from self._slowdowns("store in a page of code", "loop", apart, shared, "about 1")
 
     def breakpoint(self) -> Iterator[Figure]:
         """A breakpoint in the hot page of code that is never reached."""
         elf = GUESTS / "break.elf"
-        plain = self._per_round(elf, 100_000, attach=resume)
+        plain = self.per_round(elf, 100_000, attach=resume)
         address = symbol_address(elf, "never_called")
-        stopped = self._per_round(elf, 100_000, attach=inserting(0, address, 2))
+        stopped = self.per_round(elf, 100_000, attach=inserting(0, address, 2))
         yield from self._slowdowns("breakpoint in the hot page", "loop", plain, stopped, "< 1.05")
 
     def watchpoint(self) -> Iterator[Figure]:
         """A write watchpoint in the hot page of data that is never written to."""
         elf = GUESTS / "watch.elf"
-        plain = self._per_round(elf, 1_000, attach=resume)
+        plain = self.per_round(elf, 1_000, attach=resume)
         address = symbol_address(elf, "never_written")
-        watched = self._per_round(elf, 1_000, attach=inserting(2, address, 8))
+        watched = self.per_round(elf, 1_000, attach=inserting(2, address, 8))
         yield from self._slowdowns("watchpoint in the hot page", "loop over the page", plain, watched, "< 3")
 
     def translation(self) -> Iterator[Figure]:
@@ -149,7 +156,7 @@ class Bench:
         """Nanoseconds of CPU time that one load of the guest `spaces` costs, its share of the loop included."""
         for variable, value in (("hot_pages", pages), ("hot_space", space), ("hot_tag", tag)):
             elf = patched(elf, variable, value, self.folder)
-        rounds = self._per_round(elf, max(1, 1_000_000 // pages), emulators=emulators)
+        rounds = self.per_round(elf, max(1, 1_000_000 // pages), emulators=emulators)
         return {emulator: nanoseconds / pages for emulator, nanoseconds in rounds.items()}
 
     def start(self) -> Iterator[Figure]:
@@ -157,22 +164,27 @@ class Bench:
         emulators = (self.subject, self.peer)
         for emulator in emulators:
             self._listening(emulator)
-        taken = _medians(self._in_turns(emulators, self._listening))
+        taken = _medians(self.in_turns(emulators, self._listening))
         yield Figure("start", "-S to connected", "s", taken, taken[self.subject.name], "seconds", "< 0.5")
 
     def packets(self) -> Iterator[Figure]:
         """Round trips of single packets, everything on one processor."""
         with pinned(self.processor):
-            runs = self._in_turns((self.subject, self.peer), self._packet_rates)
+            runs = self.in_turns((self.subject, self.peer), self._packet_rates)
         for name, (unit, aim) in PACKETS.items():
             values = _medians({emulator: [rates[name] for rates in taken] for emulator, taken in runs.items()})
             mine, peers = values[self.subject.name], values[self.peer.name]
             ratio = peers / mine if unit == "ms" else mine / peers
             yield Figure("packets, one processor", name, unit, values, ratio, "speed of QEMU", aim)
 
-    def _in_turns(
-        self, emulators: Sequence[Emulator], measure: Callable[[Emulator], Result]
-    ) -> dict[str, list[Result]]:
+    def single_steps(self) -> Iterator[Figure]:
+        """Round trips of `vCont;s`, everything on one processor."""
+        with pinned(self.processor):
+            runs = self.in_turns(self.emulators, self._step_rate)
+        values = _medians(runs)
+        yield Figure("packets", "vCont;s", "steps/s", values, values[self.subject.name] / values[self.peer.name])
+
+    def in_turns(self, emulators: Sequence[Emulator], measure: Callable[[Emulator], Result]) -> dict[str, list[Result]]:
         """Measure each emulator `repeats` times, in turns, so that a change of the machine's mood hits all of them."""
         results: dict[str, list[Result]] = {emulator.name: [] for emulator in emulators}
         for repeat in range(self.repeats):
@@ -182,20 +194,20 @@ class Bench:
         return results
 
     def _samples(self, emulators: Sequence[Emulator], elf: Path) -> dict[str, list[Sample]]:
-        return self._in_turns(emulators, lambda emulator: run_guest(emulator, elf))
+        return self.in_turns(emulators, lambda emulator: run_guest(emulator, elf))
 
     def _cpu(self, emulators: Sequence[Emulator], elf: Path, attach: Attach | None = None) -> dict[str, float]:
-        samples = self._in_turns(emulators, lambda emulator: run_guest(emulator, elf, attach))
+        samples = self.in_turns(emulators, lambda emulator: run_guest(emulator, elf, attach))
         return _medians({name: [sample.cpu for sample in taken] for name, taken in samples.items()})
 
-    def _per_round(
+    def per_round(
         self, elf: Path, first: int, attach: Attach | None = None, emulators: Sequence[Emulator] = ()
     ) -> dict[str, float]:
         """Nanoseconds of CPU time that one round of the guest's loop costs, without start and end.
 
         Emulators differ a hundredfold here, so each gets as many rounds as make `ENOUGH`, beginning with `first`.
         """
-        emulators = emulators or (self.subject, self.peer)
+        emulators = emulators or self.emulators
         idle = self._cpu(emulators, GUESTS / "nothing.elf", attach)
         rounds = {
             emulator.name: self._rounds(emulator, elf, first, idle[emulator.name], attach) for emulator in emulators
@@ -206,7 +218,7 @@ class Bench:
             net = run_guest(emulator, changed, attach).cpu - idle[emulator.name]
             return 1e9 * net / rounds[emulator.name]
 
-        return _medians(self._in_turns(emulators, measure))
+        return _medians(self.in_turns(emulators, measure))
 
     def _rounds(self, emulator: Emulator, elf: Path, first: int, idle: float, attach: Attach | None) -> int:
         rounds = first
@@ -241,18 +253,13 @@ class Bench:
         with started(command, subprocess.DEVNULL, subprocess.DEVNULL), connect(port):
             return time.perf_counter() - begin
 
+    def _step_rate(self, emulator: Emulator) -> float:
+        with _attached(emulator) as rsp:
+            rsp.greet()
+            return self._rate(rsp, b"vCont;s:1")
+
     def _packet_rates(self, emulator: Emulator) -> dict[str, float]:
-        port = free_port()
-        command = [
-            *emulator.command,
-            *BARE,
-            "-S",
-            "-gdb",
-            f"tcp:127.0.0.1:{port}",
-            "-kernel",
-            str(GUESTS / "bench.elf"),
-        ]
-        with started(command, subprocess.DEVNULL, subprocess.DEVNULL), Rsp(port) as rsp:
+        with _attached(emulator) as rsp:
             begin = time.perf_counter()
             rsp.greet()
             attach = 1e3 * (time.perf_counter() - begin)
@@ -272,6 +279,15 @@ class Bench:
             rsp.ask(body)
             count += 1
         return count / taken
+
+
+@contextmanager
+def _attached(emulator: Emulator) -> Iterator[Rsp]:
+    """A connection to an emulator that stands at its reset."""
+    port = free_port()
+    command = [*emulator.command, *BARE, "-S", "-gdb", f"tcp:127.0.0.1:{port}", "-kernel", str(GUESTS / "bench.elf")]
+    with started(command, subprocess.DEVNULL, subprocess.DEVNULL), Rsp(port) as rsp:
+        yield rsp
 
 
 def resume(rsp: Rsp) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Final
 
 import trio
 
+from rvgdb.sessions import open_gdb
 from rvgdb.sessions.inside import open_inside
-from tests.faults.wire_faults import random_payload
+from tests.faults.wire_faults import half_closed, random_payload, slow_reader
 from tests.helpers.guests import DEMO
 from tests.helpers.rsp import Rsp, framed, open_rsp, open_served
 
@@ -59,6 +61,29 @@ async def many_packets(address: str, packets: int) -> None:
             await client.send_raw(b"".join(map(framed, asked)))
             for _ in asked:
                 assert not (await client.reply()).startswith(b"E")
+
+
+async def slow_readers(address: str, rounds: int) -> None:
+    """Debuggers that ask for more than the network holds and read only later."""
+    for _ in range(rounds):
+        await slow_reader(address)
+
+
+async def half_closed_ones(address: str, rounds: int) -> None:
+    """Debuggers that close their direction before they have read what they asked for."""
+    for _ in range(rounds):
+        await half_closed(address)
+
+
+async def killed_debuggers(address: str, count: int) -> None:
+    """Real GDBs that let the guest run and are killed at once."""
+    for _ in range(count):
+        async with open_gdb() as gdb:
+            await gdb.connect(address)
+            await gdb.cont()
+            os.kill(gdb.pid, signal.SIGKILL)
+    async with open_served(address) as client:
+        assert await client.answers()
 
 
 async def noise(address: str, rounds: int, seed: int) -> None:

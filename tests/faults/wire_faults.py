@@ -10,6 +10,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+import trio
+
 from tests.helpers.rsp import escaped, framed, open_rsp, open_served
 
 Fault: TypeAlias = Callable[[str], Awaitable[None]]
@@ -221,6 +223,31 @@ async def disconnect_in_a_reply(address: str) -> None:
         assert await client.answers()
 
 
+async def slow_reader(address: str) -> None:
+    """A client that asks for more than the network holds, and reads only later, gets every answer in the end."""
+    answers = 400  # of 64 KiB each
+    async with open_served(address) as client, trio.open_nursery() as nursery:
+        await client.order_no_acks()
+        nursery.start_soon(client.send_raw, framed(b"m80000000,8000") * answers + framed(b"qC"))
+        await second_debugger_is_refused(address)  # nobody else waits meanwhile
+        for _ in range(answers):
+            assert len(await client.reply()) == 2 * 0x8000
+        assert (await client.reply()).startswith(b"QC")
+
+
+async def half_closed(address: str) -> None:
+    """A client that has closed its direction is told what it asked for before, and then let go of."""
+    async with open_served(address) as client:
+        await client.order_no_acks()
+        await client.send_raw(framed(b"qC") + framed(b"m80000000,4"))
+        await client.finish_sending()
+        assert (await client.reply()).startswith(b"QC")
+        assert len(await client.reply()) == 8
+        assert await client.end() == b""
+    async with open_served(address) as client:
+        assert await client.answers()
+
+
 async def disconnect_while_running(address: str) -> None:
     """A client that breaks the connection while the guest runs leaves a guest that the next one can stop."""
     async with open_served(address) as client:
@@ -309,6 +336,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     random_bytes,
     http_request,
     disconnect_in_a_reply,
+    slow_reader,
+    half_closed,
     disconnect_while_running,
     leave_while_running,
     second_debugger,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from emulator.catching import Catches
@@ -17,7 +18,7 @@ from emulator.engine.watching import Watch
 from emulator.errors import CsrRefused, MemoryUnavailable
 from emulator.hart.traplog import TrapRecord
 from emulator.judgements import ALWAYS, Judgement
-from emulator.stops import BreakpointHit, BudgetSpent, Idle, Interrupted, Stop, WatchKind
+from emulator.stops import BreakpointHit, BudgetSpent, Idle, Interrupted, SpanLeft, Stop, WatchKind
 from emulator.witness import Witness
 
 BASE = 0x8000_0000
@@ -56,9 +57,10 @@ class FakeDebug:
         self.memory = bytearray(SIZE)
         self.breakpoints: set[int] = set()
         self.watches: list[Watch] = []
-        self.printer: Callable[[int, bytes, tuple[int, ...]], None] | None = None
+        self.printer: Callable[[int, bytes, int, memoryview], None] | None = None
         self.watchpoints: set[tuple[WatchKind, int, int]] = set()
-        self.masked = False
+        self.masked: tuple[int, ...] = ()
+        self.span: tuple[int, range] | None = None
         self.float_bits = 0
         self.physical_reads = 0
         self.trapped: list[TrapRecord] = []
@@ -160,9 +162,12 @@ class FakeDebug:
         """No pointer is masked."""
         return address
 
-    def stops_at(self, hart: int, address: int) -> bool:
-        """Whether one is there."""
-        return address in self.breakpoints
+    @contextmanager
+    def kept_inside(self, hart: int, start: int, end: int) -> Iterator[None]:
+        """Note it for a while."""
+        self.span = (hart, range(start, end))
+        yield
+        self.span = None
 
     def insert_watchpoint(self, kind: WatchKind, address: int, length: int) -> None:
         """Note it."""
@@ -181,9 +186,9 @@ class FakeDebug:
         """Forget it."""
         self.watches.remove(watch)
 
-    def mask_interrupts(self, masked: bool) -> None:
+    def mask_interrupts(self, harts: Collection[int]) -> None:
         """Note it."""
-        self.masked = masked
+        self.masked = tuple(harts)
 
     def disassemble(self, hart: int, address: int, count: int) -> Sequence[tuple[int, bytes, str]]:
         """Every instruction is a nop."""
@@ -222,14 +227,17 @@ class FakeMachine:
         running = [h for index, h in enumerate(self.harts) if only is None or index in only]
         for _ in range(min(budget, 1000)):
             for hart in running:
+                index = self.harts.index(hart)
+                if self.debug.span is not None and index == self.debug.span[0] and hart.pc not in self.debug.span[1]:
+                    return SpanLeft(index, hart.pc)
                 if hart.pc in self.debug.breakpoints:
-                    return BreakpointHit(self.harts.index(hart), hart.pc)
+                    return BreakpointHit(index, hart.pc)
                 hart.pc = hart.pc + 4 & MASK
         return BudgetSpent() if running else Idle()
 
     def step(self, hart: int) -> Stop:
         """One nop, or the next stop of the script."""
-        self.steps.append((hart, self.debug.masked))
+        self.steps.append((hart, hart in self.debug.masked))
         if self.stops:
             stop = self.stops.popleft()
             return stop() if callable(stop) else stop

@@ -94,7 +94,7 @@ class Stub:
         self.reports: list[str] = []
         ram = Region("ram", BASE, SIZE)
         self.target = Target(self.machine, (ram,))
-        self.runner = Runner(self.machine, stops_at=self.target.breakpoints.stops_at, report=self.reports.append)
+        self.runner = Runner(self.machine, report=self.reports.append)
         scene = Scene(self.target, self.runner, (("Uart", Region("io", 0x1000_0000, 256)), ("Ram", ram)))
         self.monitor = Monitor(scene)
         option = GdbOption(device or Tcp("", 0), on_disconnect, memory_map, allowed)

@@ -215,10 +215,10 @@ async def test_the_old_step_and_continue_take_an_address(stub: Stub, gdb: RspCli
 
 
 async def test_a_range_is_stepped(stub: Stub, gdb: RspClient) -> None:
-    """`vCont;r` runs a line in one packet."""
+    """`vCont;r` runs a line in one packet: a step, and the rest by the engine."""
     reply = await gdb.ask(b"vCont;r%x,%x:p1.1" % (BASE, BASE + 0x20))
     assert b"20:" + le(BASE + 0x20) in reply
-    assert len(stub.machine.steps) == 8
+    assert (len(stub.machine.steps), len(stub.machine.runs)) == (1, 1)
 
 
 async def test_the_leftmost_action_wins(pair: Stub, gdb2: RspClient) -> None:
@@ -227,6 +227,13 @@ async def test_the_leftmost_action_wins(pair: Stub, gdb2: RspClient) -> None:
     assert b"thread:p1.2;" in reply or b"thread:p01.02;" in reply
     assert pair.machine.runs == [frozenset({0})]
     assert pair.machine.steps == [(1, True)]
+
+
+async def test_a_range_of_two_harts_is_left_after_a_step(pair: Stub, gdb2: RspClient) -> None:
+    """A stub may leave a range early, and the debugger asks again."""
+    reply = await gdb2.ask(b"vCont;r%x,%x:p1.1;s:p1.2" % (BASE, BASE + 0x20))
+    assert b"20:" + le(BASE + 4) in reply
+    assert {hart for hart, _ in pair.machine.steps} == {0, 1}
 
 
 async def test_a_hart_that_is_not_named_does_not_run(pair: Stub, gdb2: RspClient) -> None:

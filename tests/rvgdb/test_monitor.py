@@ -17,7 +17,7 @@ class Desk:
     def __init__(self) -> None:
         self.machine = FakeMachine(2)
         target = Target(self.machine)
-        self.runner = Runner(self.machine, stops_at=lambda _, __: False, report=print)
+        self.runner = Runner(self.machine, report=print)
         regions = (("Uart", Region("io", 0x1000_0000, 256)), ("Ram", Region("ram", BASE, 0x1_0000)))
         self.scene = Scene(target, self.runner, regions)
         self.monitor = Monitor(self.scene)

@@ -23,7 +23,7 @@ class Desk:
     def __init__(self) -> None:
         self.machine = Machine(MachineConfig(ram_size=1 << 21, cpu=CPU), transmit=lambda _: None, engine="reference")
         self.target = Target(self.machine)
-        runner = Runner(self.machine, stops_at=lambda _, __: False, report=print)
+        runner = Runner(self.machine, report=print)
         self.execute = Monitor(Scene(self.target, runner)).execute
 
     def run(self, text: str, **registers: int) -> str:

@@ -20,7 +20,7 @@ class Desk:
     def __init__(self) -> None:
         self.machine = FakeMachine(2)
         self.csrs = self.machine.harts[0].csrs
-        runner = Runner(self.machine, stops_at=lambda _, __: False, report=print)
+        runner = Runner(self.machine, report=print)
         self.monitor = Monitor(Scene(Target(self.machine), runner))
 
 

@@ -27,7 +27,7 @@ class Desk:
         self.hart = self.guest.machine.harts[0]
         self.hart.put("pmpcfg", 0x1F)
         self.hart.put("pmpaddr", (1 << 54) - 1)
-        runner = Runner(self.guest.machine, stops_at=lambda _, __: False, report=print)
+        runner = Runner(self.guest.machine, report=print)
         regions = (("Uart", Region("io", 0x1000_0000, 256)), ("Ram", Region("ram", RAM_BASE, 4 << 20)))
         self.monitor = Monitor(Scene(Target(self.guest.machine), runner, regions))
 

@@ -34,7 +34,6 @@ class Bench:
         self.flushes = 0
         self.runner = Runner(
             self.machine,
-            stops_at=lambda _, address: address in self.machine.debug.breakpoints,
             report=self.reports.append,
             after_slice=self._flush,
             no_reboot=no_reboot,
@@ -144,10 +143,29 @@ async def test_a_breakpoint_of_another_hart_wins_over_the_step() -> None:
 
 
 async def test_a_range_is_stepped_here() -> None:
-    """One request steps a whole line."""
+    """One request steps a whole line: a step, and the rest at full speed, with interrupts held back."""
     bench = Bench()
     assert bench.runner.resume(Resume(frozenset(), (0,), (BASE, BASE + 40))) == Halt(0, Stepped())
     assert bench.machine.harts[0].pc == BASE + 40
+    assert bench.machine.steps == [(0, True)]
+    assert bench.machine.runs == [frozenset({0})]
+    assert bench.machine.debug.masked == (0,)
+    assert bench.machine.debug.span is None
+
+
+async def test_other_harts_run_beside_a_range() -> None:
+    """They take their turns as in any run, with interrupts."""
+    bench = Bench(harts=2)
+    assert bench.runner.resume(Resume(frozenset({0}), (1,), (BASE, BASE + 40))) == Halt(1, Stepped())
+    assert bench.machine.runs == [frozenset({0}), frozenset({0, 1})]
+    assert bench.machine.debug.masked == (1,)
+
+
+async def test_a_step_that_leaves_the_range_is_all() -> None:
+    """Nothing runs behind it."""
+    bench = Bench()
+    assert bench.runner.resume(Resume(frozenset(), (0,), (BASE, BASE + 4))) == Halt(0, Stepped())
+    assert bench.machine.runs == []
 
 
 async def test_a_breakpoint_ends_a_range() -> None:
@@ -210,15 +228,16 @@ async def test_no_reboot_ends_at_a_reset() -> None:
     assert bench.machine.resets == 0
 
 
-async def test_the_guest_ends_the_run_with_its_status() -> None:
-    """The finisher's code is the run's."""
+@pytest.mark.parametrize(("code", "status"), [(0, 0), (42, 42), (255, 255), (300, 44), (256, 255), (0xFF00, 255)])
+async def test_the_guest_ends_the_run_with_its_status(code: int, status: int) -> None:
+    """The finisher's code is the run's: its low byte, as from Spike and QEMU, unless that would hide a failure."""
     bench = Bench()
-    bench.machine.stops.append(GuestExit(42))
+    bench.machine.stops.append(GuestExit(code))
     async with bench.serving():
         bench.runner.resume()
         with trio.fail_after(5):
             await bench.runner.finished.wait()
-    assert bench.runner.exit_status == 42
+    assert bench.runner.exit_status == status
 
 
 async def test_a_step_into_the_end_ends_the_run() -> None:
