@@ -89,8 +89,8 @@ MASKING: Final = Part(
             ("delete", "break deposit", "continue", "print/x $tag(account)", "pm account", "print *account"),
         ),
         Scene(
-            "A watchpoint on the plain address stops at the store through the tag",
-            ("watch savings", "continue", "delete"),
+            "Watchpoints on the masked and on the plain address: both see the store",
+            ("watch -location *account", "watch savings", "continue", "delete"),
         ),
         Scene(
             "VU-mode has senvcfg.PMM, which the guest writes without asking",
