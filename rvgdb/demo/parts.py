@@ -89,8 +89,8 @@ MASKING: Final = Part(
             ("delete", "break deposit", "continue", "print/x $tag(account)", "pm account", "print *account"),
         ),
         Scene(
-            "Watchpoints on the masked and on the plain address: both see the store",
-            ("watch -location *account", "watch savings", "continue", "delete"),
+            "A watchpoint on the masked address: it is for every alias of the location",
+            ("watch -location *account", "continue", "print savings", "delete"),
         ),
         Scene(
             "VU-mode has senvcfg.PMM, which the guest writes without asking",
