@@ -31,7 +31,6 @@ SHOWN: Final = {
         "New value = 107",
         "print savings",
         "= 107",
-        "New value = 107",
         "PMM=PMLEN16",
         "* VU  senvcfg.PMM=PMLEN16: bits 63:48 are ignored and become copies of bit 47",
         "MODE=Sv57x4",
