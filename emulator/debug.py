@@ -5,9 +5,11 @@ CSR rules and translation are the hart's own, executed on the reference domain; 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from emulator.engine.judging import STEP_LIMIT, Failure
@@ -53,7 +55,7 @@ class GuestMemory(Protocol):
         ...
 
 
-Printer: TypeAlias = Callable[[int, bytes, tuple[int, ...]], None]
+Printer: TypeAlias = Callable[[int, bytes, int, memoryview], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,10 @@ class Debug:
         self._programs = NO_PROGRAMS
         self.guest: GuestMemory | None = None
         self.printer: Printer | None = None
-        """Told what breakpoints print: the hart, a text in the notation of C's printf, and its arguments."""
+        """Told what breakpoints print: the hart, a text in the notation of C's printf, and prints of it in a row.
+
+        A print is a 64-bit word that means nothing, and the arguments; the number in between is how many words it has.
+        """
         self._watchpoints: list[Watch] = []
         self._pages: dict[tuple[int, int], int] = {}
         """Physical page by hart and virtual page, until anything changes: a debugger reads many times between stops."""
@@ -398,10 +403,18 @@ class Debug:
 
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints: tell `printer`."""
-        if self.printer is not None:
-            stack = [self._harts[hart].get("judge_stack", at) for at in reversed(range(depth))]
-            self.forget_pages()  # the hart may have changed anything since its slice began
-            self.printer(hart, self._programs.texts[index], tuple(stack[HIDDEN:]))
+        stack = [self._harts[hart].get("judge_stack", at) for at in reversed(range(depth))]
+        self.forget_pages()  # the hart may have changed anything since its slice began
+        self.judge_printed(memoryview(array("Q", [hart << 32 | index, *stack[HIDDEN:]])))
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Breakpoints' commands have printed: tell `printer`, as many prints as are alike at a time."""
+        while words and self.printer is not None:
+            alike, stride = words[0], 1 + self._programs.arguments[words[0] & 0xFFFF_FFFF]
+            count = sum(1 for _ in takewhile(alike.__eq__, words[::stride]))
+            text = self._programs.texts[alike & 0xFFFF_FFFF]
+            self.printer(alike >> 32, text, stride, words[: count * stride])
+            words = words[count * stride :]
 
     @contextmanager
     def breakpoint_lifted(self, address: int) -> Iterator[None]:

@@ -412,6 +412,10 @@ class Machine:
         """A breakpoint's command prints."""
         self.debug.judge_print(hart, index, depth)
 
+    def judge_printed(self, words: memoryview) -> None:
+        """Commands of breakpoints have printed."""
+        self.debug.judge_printed(words)
+
     # What the board asks of the machine.
 
     def _set_line(self, index: int, code: int, level: bool) -> None:

@@ -23,13 +23,12 @@ from emulator.engine.layout import (
     MODE_SHIFT,
     NEAR,
     PAGE,
-    PAGE_SHIFT,
     RD,
     RS1,
     RS2,
     UNLINKED,
 )
-from emulator.engine.runtime import data_entry
+from emulator.engine.softtlb import data_entry, fetch_entry
 from emulator.hart.access import ATOMIC_READ, READ, WRITE
 from emulator.hart.arithmetic import exact
 from emulator.hart.faults import describe_fault
@@ -90,8 +89,7 @@ class HandlerEmitter(Emitter):
 
     def jump_to(self, target: Value, table: str | None = None, tlb: str = "%tlb") -> None:
         """Go on at a virtual address: through the fetch TLB, or through `refetch` on a miss."""
-        index = self.and_(self.lshr(target, PAGE_SHIFT), TLB_ENTRIES - 1)
-        entry = self.at(table or self.get_pointer("tlb_fetch"), self.mul(index, FETCH_ENTRY))
+        entry = fetch_entry(self, table or self.get_pointer("tlb_fetch"), target)
         page = self.load_raw("i64", entry)
         hit, miss = self.label(), self.label()
         wanted = self.and_(target, MASK64 ^ (PAGE - 1))
@@ -511,6 +509,8 @@ def _resume(e: HandlerEmitter) -> None:
     attention = e.get("attention")
     for _ in e.when(e.ne(e.and_(attention, Attention.FLUSH), 0)):
         e.call_plain("flush_tlbs")
+    for _ in e.when(e.ne(e.and_(attention, Attention.STALE), 0)):
+        e.call_plain("drop_stale", f"i64 {e.get('stale')}")
     for _ in e.when(e.ne(e.and_(attention, Attention.LEAVE), 0)):
         e.put("attention", 0)
         for _ in e.when(e.eq(e.get("stop"), StopCode.BUDGET)):

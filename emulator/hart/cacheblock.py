@@ -40,13 +40,15 @@ def _consider_triggers(d: Domain, formed: Value) -> None:
 
 
 def _reach(d: Domain, formed: Value, kind: int) -> Value:
-    """Raise the fault if no access of `kind` may be made to the block around an address; it reports the address.
+    """Raise the fault if no access of `kind` may be made to the block around an address, or if it is not memory.
 
-    Returns the physical address.
+    Every fault reports "the faulting effective address (i.e. the value of rs1)". Returns the physical address.
     """
     physical = d.call(translate_data, formed, kind)
     d.put("trap_tval", d.get("access_start"))
     d.call(check_data, d.and_(physical, MASK64 ^ (BLOCK - 1)), BLOCK, kind)
+    for _ in d.unless(d.holds_memory(physical)):  # only memory has blocks
+        d.trap(Cause.STORE_ACCESS, d.get("access_start"))
     return physical
 
 
@@ -55,9 +57,7 @@ def manage_block(d: Domain, formed: Value, enable: Value) -> None:
     """Clean, flush or invalidate: allowed where loads or stores are; a fault is a store's."""
     d.call(check_block_enabled, enable)
     _consider_triggers(d, formed)
-    physical = _reach(d, formed, LOAD | STORE)
-    for _ in d.unless(d.holds_memory(physical)):  # only memory has blocks
-        d.trap(Cause.STORE_ACCESS, d.get("access_start"))
+    _reach(d, formed, LOAD | STORE)
     d.ret(0)
 
 

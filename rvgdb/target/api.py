@@ -59,10 +59,10 @@ class Debug(Protocol):
     """A debugger's view of the machine; nothing here changes the guest but what it is asked to change.
 
     Attributes:
-        printer: Told what breakpoints print: the hart, a text in the notation of C's printf, its arguments.
+        printer: Told what breakpoints print: as of `emulator.debug.Debug.printer`.
     """
 
-    printer: Callable[[int, bytes, tuple[int, ...]], None] | None
+    printer: Callable[[int, bytes, int, memoryview], None] | None
 
     def read_x(self, hart: int, index: int) -> int:
         """Integer register, unsigned."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emulator.isa.extensions import CpuConfig
 
 BATCH: Final = 32
-AHEAD: Final = 2
+AHEAD: Final = 4
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart import csrs
 from emulator.isa.table import decode
 from emulator.isa.text import FLOAT_REGISTERS, REGISTERS, disassemble
-from tests.lockstep.explained import ADOPTED_CSRS
+from tests.lockstep.explained import ADOPTED_CSRS, Explained
 from tests.lockstep.layout import CODE, RAM_BASE, TOHOST
 from tests.lockstep.spike import Step, parse
 
@@ -28,10 +28,21 @@ MACHINE: Final = 3
 SYSTEM: Final = 0x73
 """The opcode of every instruction that changes CSRs by itself."""
 
-_TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in "mstatus mepc mcause mtval sepc scause stval".split())
+_LEFT_BY_TRAPS: Final = (
+    "mstatus mepc mcause mtval mtval2 mtinst sepc scause stval hstatus htval htinst vsstatus vsepc vscause vstval"
+)
+_TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in _LEFT_BY_TRAPS.split())
 _SAME: Final = tuple(
     frozenset(csrs.BY_NAME[name].number for name in names.split())
-    for names in ("mstatus sstatus", "mie sie mideleg", "mip sip mideleg", "fflags fcsr", "frm fcsr")
+    for names in (
+        "mstatus sstatus",
+        "mie sie hie vsie mideleg hideleg",
+        "mip sip hip hvip vsip mideleg hideleg menvcfg henvcfg stimecmp vstimecmp htimedelta",
+        "fflags fcsr",
+        "frm fcsr",
+        "menvcfg henvcfg",
+        *(f"mstateen{index} hstateen{index} sstateen{index}" for index in range(4)),
+    )
 )
 """CSRs that show the same bits: a write to one makes what is known of the others stale."""
 _COUNTERS: Final = frozenset({*range(0xB00, 0xB20), *range(0xC00, 0xC20)})
@@ -78,19 +89,21 @@ class Model:
         floats: f0 to f31.
         csrs: What is known about CSRs: the value after the last write that nothing has changed since.
         ram: All of RAM, where addresses of stores are physical; otherwise empty.
+        boxes: What is above the bits of an f register that Spike shows: ones, where a hart has F without D.
     """
 
     registers: list[int] = field(default_factory=lambda: [0] * 32)
     floats: list[int] = field(default_factory=lambda: [0] * 32)
     csrs: dict[int, int] = field(default_factory=dict)
     ram: bytearray = field(default_factory=bytearray)
+    boxes: int = 0
 
     def apply(self, step: Step) -> None:
         """Follow a step."""
         for number, value in step.registers:
             self.registers[number] = value
         for number, value in step.floats:
-            self.floats[number] = value
+            self.floats[number] = value | self.boxes
         for address, size, value in step.stores if self.ram else ():
             at = address - RAM_BASE
             self.ram[at : at + size] = value.to_bytes(size, "little")
@@ -129,9 +142,10 @@ class Outcome:
     causes: Counter[str] = field(default_factory=Counter)
 
 
-def _adopted(step: Step) -> bool:
-    """Whether the step reads a CSR whose value is Spike's to choose."""
-    return step.word & 0x7F == SYSTEM and step.word >> 12 & 3 != 0 and step.word >> 20 in ADOPTED_CSRS
+def _adopted(step: Step) -> Explained | None:
+    """Why the step reads something that is Spike's to choose, None if it does not."""
+    reads = step.word & 0x7F == SYSTEM and step.word >> 12 & 3 != 0
+    return ADOPTED_CSRS.get(step.word >> 20) if reads else None
 
 
 def _unlike(names: Sequence[str], theirs: list[int], ours: list[int]) -> list[str]:
@@ -204,7 +218,8 @@ class Comparison:
         """Run in pieces of `length()` steps; returns the first difference."""
         subject, steps = self._subject, self._steps
         subject.load(self.image, self._boot)
-        model = Model(ram=bytearray() if self.image.shown else bytearray(self.image.ram))
+        boxes = 0 if self.group.cpu.has("d") else 0xFFFF_FFFF << 32
+        model = Model(ram=bytearray() if self.image.shown else bytearray(self.image.ram), boxes=boxes)
         for number, value in self._boot.items():
             model.registers[number] = value
         done, last = 0, len(steps) - 1
@@ -216,8 +231,7 @@ class Comparison:
             done += piece
             before = steps[done - 1]
             if done - 1 in self._adopted:
-                for number, value in before.registers:
-                    subject.set_register(number, value)
+                self._adopt(before)
             if steps[done].interrupted_pc is not None and subject.pc == steps[done].pc:
                 model.interrupted()  # the interrupt that Spike takes next has been taken here already
             thorough = piece > 1 or bool(before.csrs) or before.trap is not None or done == last
@@ -227,6 +241,15 @@ class Comparison:
             if lines:
                 return Difference(self.group.name, self.seed, done, _show(before), tuple(lines), f"piece of {piece}")
         return self._ending(model)
+
+    def _adopt(self, step: Step) -> None:
+        """Take over what a step has read, where the difference to what was read here is lawful."""
+        explained = _adopted(step)
+        if explained is None:
+            return
+        for number, value in step.registers:
+            if explained.lawful(value, self._subject.registers()[number]):
+                self._subject.set_register(number, value)
 
     def _piece(self, done: int, length: int) -> int:
         """Cut a piece behind a step whose result is adopted."""

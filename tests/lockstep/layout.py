@@ -9,6 +9,8 @@ RAM_SIZE: Final = 0x4_0000
 
 MACHINE_HANDLER: Final = RAM_BASE
 SUPERVISOR_HANDLER: Final = RAM_BASE + 0x800
+GUEST_HANDLER: Final = RAM_BASE + 0xC00
+"""VS-mode's, on a hart with H."""
 CODE: Final = RAM_BASE + 0x1000
 CODE_SIZE: Final = 0x7000
 """Handlers and code are one naturally aligned range of 32 KiB, so that one PMP entry can keep them executable."""

@@ -117,6 +117,23 @@ class Tables:
         self._write(at - self.place, pte)
         return True
 
+    def spoil(self, address: int, level: int, bits: int, beyond: int = 0) -> bool:
+        """Set bits in the pointer for an address at a level, if it leads to a table that is not among the first ones.
+
+        Args:
+            address: Any address that the pointer is for.
+            level: The pointer's level, at least 1.
+            bits: What is set.
+            beyond: How many tables, the root included, keep the pointers to them as they are.
+        """
+        at = self.entry(address, level)
+        pte = 0 if at is None else self._read(at - self.place)
+        table = (pte >> PPN_SHIFT << PAGE_SHIFT) - self.place
+        if at is None or pte & (READ_WRITE | PTE_X | PTE_V) != PTE_V or not beyond * PAGE <= table < self._used:
+            return False
+        self._write(at - self.place, pte | bits)
+        return True
+
     def value(self, address: int, level: int) -> int:
         """The entry for an address at a level, 0 if there is none."""
         at = self.entry(address, level)
@@ -172,7 +189,11 @@ class Kinds:
 
 def random_entry(pick: Random, physical: int, level: int, kinds: Kinds) -> int:
     """A leaf for a page that begins at a physical address; or, now and then, something else."""
-    pte = leaf(physical, pick.choice(LEGAL), pick.getrandbits(2) << SOFTWARE_SHIFT)
+    pte = leaf(
+        physical,
+        pick.choice((*LEGAL, READ_WRITE, READ_WRITE | PTE_X, READ_WRITE | PTE_X)),
+        pick.getrandbits(2) << SOFTWARE_SHIFT,
+    )
     for bit, often in ((PTE_U, kinds.user), (PTE_G, 0.3), (PTE_A, 1 - kinds.stale), (PTE_D, 1 - kinds.stale)):
         pte |= bit * (pick.random() < often)
     if kinds.types and pick.random() < 0.4:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ASID_SHIFT: Final = 44
 SUPERVISOR: Final = 1
+POINTER_BITS: Final = (4, 5, 6, 7, 8, *range(54, 64))
+"""U, G, A, D, one of software's, and all that are reserved or N or PBMT: a pointer may have G and software's."""
 MOST_WINDOWS: Final = 12
 TRIES: Final = 24
 
@@ -87,6 +89,11 @@ def make_space(pick: Random, privilege: int, tables: Tables, asid: int, kinds: K
     for _ in range(TRIES):
         if len(space.windows) < MOST_WINDOWS:
             _open_window(pick, space, kinds)
+    pointed = [window for window in space.windows if window.level < tables.levels - 1]
+    if pointed and pick.random() < 0.6:
+        window = pick.choice(pointed)
+        level = pick.randrange(window.level, tables.levels - 1) + 1
+        tables.spoil(window.start, level, 1 << pick.choice(POINTER_BITS), space.first_free)
     return space
 
 

@@ -61,6 +61,18 @@ def test_nothing_is_overwritten() -> None:
     assert tables.free() == 0
 
 
+def test_pointers_are_spoilt_where_that_is_allowed() -> None:
+    """Bits are set in a pointer to a late table, and in none to an early one or in a leaf."""
+    tables = Tables(3, PLACE, 8 * PAGE)
+    tables.put(0x1000, 0, leaf(0x8000_0000, 2))
+    tables.put(0x8000_0000, 0, leaf(0x8000_0000, 2))
+
+    assert tables.spoil(0x8000_0000, 1, 1 << 60, beyond=3)
+    assert not tables.spoil(0x1000, 1, 1 << 60, beyond=3)
+    assert not tables.spoil(0x1000, 0, 1 << 60)
+    assert tables.value(0x8000_0000, 1) == 1 << 60 | PLACE + 4 * PAGE >> 2 | 1
+
+
 def test_napot_entries_are_the_manuals() -> None:
     """A NAPOT leaf has N, and 1000 in the low bits of its page number (volume II, "Svnapot")."""
     assert napot(leaf(0x8001_5000, 2)) == 1 << 63 | 0x8001_8 << 10 | 0xC3

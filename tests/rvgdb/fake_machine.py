@@ -57,7 +57,7 @@ class FakeDebug:
         self.memory = bytearray(SIZE)
         self.breakpoints: set[int] = set()
         self.watches: list[Watch] = []
-        self.printer: Callable[[int, bytes, tuple[int, ...]], None] | None = None
+        self.printer: Callable[[int, bytes, int, memoryview], None] | None = None
         self.watchpoints: set[tuple[WatchKind, int, int]] = set()
         self.masked: tuple[int, ...] = ()
         self.span: tuple[int, range] | None = None
