@@ -31,6 +31,7 @@ SYSTEM: Final = 0x73
 
 _LEFT_BY_TRAPS: Final = (
     "mstatus mepc mcause mtval mtval2 mtinst sepc scause stval hstatus htval htinst vsstatus vsepc vscause vstval"
+    " tdata1"
 )
 _TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in _LEFT_BY_TRAPS.split())
 _SAME: Final = tuple(
@@ -42,6 +43,7 @@ _SAME: Final = tuple(
         "fflags fcsr",
         "frm fcsr",
         "menvcfg henvcfg",
+        "tselect tdata1 tdata2",
         *(f"mstateen{index} hstateen{index} sstateen{index}" for index in range(4)),
     )
 )
