@@ -58,7 +58,10 @@ async def test_the_monitor_shows_both(emulator: Emulator) -> None:
         assert "supervisor-timer" in said
         assert (await gdb.monitor("csr hs_scause")).startswith("hs_scause  0x0000000000000016  CSR 0x142\n")
         assert "VS  henvcfg.PMM=off" in await gdb.monitor("pm")
-        assert "reaches physical" in await gdb.monitor(f"walk {session.guest.elf.symbols['trap']:#x}")
+        trap = session.guest.elf.symbols["trap"]
+        assert f"(guest-physical {trap:#x}, slot 0)" in await gdb.monitor(f"walk {trap:#x}")
+        assert "which KVM hands to user space: the Uart answers" in await gdb.monitor("walk 0x10000000 store")
+        assert "nothing is there, a load reads 0" in await gdb.monitor("walk 0x20000000")
 
 
 async def test_kvm_answers_in_gdb(emulator: Emulator, tmp_path: Path) -> None:
