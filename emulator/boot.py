@@ -101,20 +101,25 @@ class Plan:
         return _RESET_VECTOR.pack(*_RESET_CODE, self.start, self.device_tree_address, *record)
 
 
-def make_plan(config: MachineConfig) -> Plan:
+def make_plan(config: MachineConfig, *, hosted: bool = False) -> Plan:
     """Read every file of the configuration and decide what goes where.
+
+    Args:
+        config: The machine.
+        hosted: Whether it is a guest's: without M-mode, so that the space of the firmware stays free.
 
     Raises:
         LoadError: If a file cannot be used, does not fit into RAM, or overlaps another.
     """
-    return _Planner(config).plan()
+    return _Planner(config, hosted).plan()
 
 
 class _Planner:
     """Collects pieces; refuses those that do not fit."""
 
-    def __init__(self, config: MachineConfig) -> None:
+    def __init__(self, config: MachineConfig, hosted: bool) -> None:
         self._config = config
+        self._hosted = hosted
         self._end = RAM_BASE + config.ram_size
         self._pieces: list[Piece] = []
         self._images: list[Image] = []
@@ -148,7 +153,7 @@ class _Planner:
     def _place_firmware(self) -> tuple[int, int]:
         """Entry of the firmware and the address behind it; both RAM's start without one."""
         if self._config.bios is None:
-            return RAM_BASE, RAM_BASE
+            return RAM_BASE, RAM_BASE + (KERNEL_ALIGNMENT if self._hosted else 0)
         firmware = self._place_image(read_image(self._config.bios, RAM_BASE))
         return firmware.entry, firmware.high
 
@@ -204,7 +209,10 @@ class _Planner:
 
     def _device_tree(self, initrd: tuple[int, int] | None) -> bytes:
         config = self._config
-        tree = build_tree(config) if config.dtb is None else decode(read_file(config.dtb), source=str(config.dtb))
+        if config.dtb is None:
+            tree = build_tree(config, hosted=self._hosted)
+        else:
+            tree = decode(read_file(config.dtb), source=str(config.dtb))
         patch_chosen(tree, append=config.append, initrd=initrd)
         return encode(tree)
 

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from emulator.hart import csrs
-from emulator.hart.fields import Cause
+from emulator.hart.fields import INTERRUPT_BIT, Cause
 from emulator.hart.layouts import cause_name
 from emulator.hart.modes import MODE_NAMES
 from emulator.hart.state import CsrPhase
@@ -38,7 +38,7 @@ class TrapCatch:
     """Stop when a trap is taken.
 
     Attributes:
-        cause: An `mcause` value; None for every trap.
+        cause: An `mcause` value, or what a guest's `scause` gets for it; None for every trap.
     """
 
     cause: int | None = None
@@ -70,7 +70,25 @@ class CsrCatch:
     mask: int = MASK64
 
 
-Catch: TypeAlias = TrapCatch | SbiCatch | CsrCatch
+@dataclass(frozen=True, slots=True)
+class ExitCatch:
+    """Stop when a guest of the emulated KVM leaves for user space.
+
+    Attributes:
+        reason: KVM's exit reason (`emulator.kvm.exits.REASONS`); None for every one.
+    """
+
+    reason: str | None = None
+
+
+Catch: TypeAlias = TrapCatch | SbiCatch | CsrCatch | ExitCatch
+
+
+def _told(block: HartBlock, cause: int) -> int:
+    """The cause as the handler finds it: a guest that takes one of its own interrupts sees the supervisor's number."""
+    code = cause & ~INTERRUPT_BIT
+    delegated = cause & INTERRUPT_BIT and block.get("virt") and block.get("hideleg") >> code & 1
+    return cause - 1 if delegated else cause
 
 
 class Catches:
@@ -111,16 +129,18 @@ class Catches:
     def _renew(self) -> None:
         watched = {catch.number for catch in self._catches if isinstance(catch, CsrCatch)}
         aliases = {row.number for row in csrs.ROWS if row.guest is not None and row.guest.number in watched}
-        traps = any(not isinstance(catch, CsrCatch) for catch in self._catches)
+        traps = any(isinstance(catch, TrapCatch | SbiCatch) for catch in self._catches)
         self._arm(traps, frozenset(watched | aliases))
 
     def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
         """A hart takes a trap; its state is still the one before."""
         block = self._harts[hart]
+        told = _told(block, cause)
         for catch in self._catches:
-            if isinstance(catch, TrapCatch) and catch.cause in (None, cause):
+            if isinstance(catch, TrapCatch) and catch.cause in (None, cause, told):
                 mode = MODE_NAMES[block.get("priv") | block.get("virt") << 2]
-                text = f"hart {hart} took {cause_name(cause)} in {mode}-mode at pc {pc:#x}, tval {tval:#x}"
+                name = cause_name(told if catch.cause == told else cause)
+                text = f"hart {hart} took {name} in {mode}-mode at pc {pc:#x}, tval {tval:#x}"
                 self._stop(Caught(hart, catch, text))
                 return
             extension = block.get("x", A7)
@@ -131,6 +151,16 @@ class Catches:
                     f"function {block.get('x', A6)}, arguments {arguments}"
                 )
                 self._stop(Caught(hart, catch, text))
+                return
+
+    def left_guest(self, hart: int, reason: str, record: object) -> None:
+        """A guest leaves for user space, as `record` tells.
+
+        The stop is behind the instruction, when user space has answered.
+        """
+        for catch in self._catches:
+            if isinstance(catch, ExitCatch) and catch.reason in (None, reason):
+                self._stop(Caught(hart, catch, str(record)))
                 return
 
     def csr_accessed(self, hart: int, named: int, phase: int) -> None:

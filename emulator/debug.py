@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from emulator.engine.judging import STEP_LIMIT, Failure
 from emulator.engine.reference import ReferenceDomain, Trapped
@@ -19,7 +19,7 @@ from emulator.errors import BusFault, CsrRefused, MemoryUnavailable
 from emulator.hart import csrs
 from emulator.hart.access import start_access, translate_data
 from emulator.hart.inspection import UNASKED
-from emulator.hart.layouts import decoded
+from emulator.hart.layouts import HOST_PREFIX, decoded
 from emulator.hart.masking import SIGNED
 from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.hart.translation import LOAD
@@ -41,6 +41,19 @@ if TYPE_CHECKING:
 
 PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
+HOSTS: Final = 0x1000
+"""Added to the number of a CSR of HS-mode's own, which instructions cannot name while the hart is in a guest."""
+NOWHERE: Final = MASK64
+"""No memory is there: the last byte of the address space."""
+
+
+class GuestMemory(Protocol):
+    """Where a guest's memory lies, on a machine that a hypervisor has."""
+
+    def locate(self, address: int) -> int | None:
+        """Host physical address of a guest physical one; None where no memory is."""
+        ...
+
 
 Printer: TypeAlias = Callable[[int, bytes, int, memoryview], None]
 
@@ -50,8 +63,8 @@ class CsrInfo:
     """A CSR that exists on this machine.
 
     Attributes:
-        number: Its address, 12 bits.
-        name: The manual's name.
+        number: Its address, 12 bits; `HOSTS` is added to it where the name begins with `hs_`.
+        name: The manual's name; `hs_satp` is HS-mode's `satp` also while the hart is in a guest, whose own `satp` is.
         writable: Whether any bit of it may change.
     """
 
@@ -83,6 +96,9 @@ class Debug:
     """What a debugger can do to a machine that is not running.
 
     Harts are named by index. Addresses are virtual, in the context of the hart, unless `physical` is set.
+
+    Attributes:
+        guest: Where physical addresses are a guest's, because the machine is run for a guest: its memory.
     """
 
     def __init__(self, machine: Machine, blocks: Blocks, backing: Backing) -> None:
@@ -93,6 +109,7 @@ class Debug:
         self._domains = [Inspector(blocks, hart, backing, machine) for hart in blocks.harts]
         self._breakpoints: dict[int, list[Judgement]] = {}
         self._programs = NO_PROGRAMS
+        self.guest: GuestMemory | None = None
         self.printer: Printer | None = None
         """Told what breakpoints print: the hart, a text in the notation of C's printf, and prints of it in a row.
 
@@ -160,9 +177,24 @@ class Debug:
         self._changed()
 
     def csrs(self) -> tuple[CsrInfo, ...]:
-        """The CSRs that exist, in order of their numbers."""
+        """The CSRs that exist, in order of their numbers; HS-mode's own of those that a guest has, too, come last."""
         rows = sorted(filter(self._exists, csrs.ROWS), key=lambda row: row.number)
-        return tuple(CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        both = [row for row in rows if row.guest is not None and self._exists(row.guest)]
+        plain = (CsrInfo(row.number, row.name, row.write is not None) for row in rows)
+        hosts = (CsrInfo(row.number | HOSTS, HOST_PREFIX + row.name, row.write is not None) for row in both)
+        return (*plain, *hosts)
+
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode.
+
+        In a guest the plain numbers mean what the guest's instructions reach by them: `satp` is `vsatp`.
+        """
+        if number & HOSTS:
+            return number & ~HOSTS
+        row = csrs.BY_NUMBER.get(number)
+        if row is None or row.guest is None or not self._harts[hart].get("virt") or not self._exists(row.guest):
+            return number
+        return row.guest.number
 
     def _exists(self, row: Csr) -> bool:
         return satisfied(row.extension, self._machine.config.cpu.extensions)
@@ -238,9 +270,16 @@ class Debug:
         while length > 0:
             address &= MASK64
             size = min(length, PAGE - address % PAGE)
-            yield address, address if physical else self._physical(hart, address), size
+            yield address, self._place(address) if physical else self._physical(hart, address), size
             address += size
             length -= size
+
+    def _place(self, address: int) -> int:
+        """The machine's physical address of a physical address of the debugger's; a guest's device has `NOWHERE`."""
+        if self.guest is None:
+            return address
+        place = self.guest.locate(address)
+        return NOWHERE if place is None else place
 
     def read_memory(self, hart: int, address: int, length: int, *, physical: bool = False) -> bytes:
         """Read memory without side effects: RAM, ROM, and what devices let be peeked at.
@@ -252,7 +291,7 @@ class Debug:
             MemoryUnavailable: Not even the first byte is there.
         """
         if address % PAGE + length <= PAGE:
-            return self._peek(address, address if physical else self._physical(hart, address), length)
+            return self._peek(address, self._place(address) if physical else self._physical(hart, address), length)
         data = bytearray()
         try:
             for start, place, size in self._pieces(hart, address, length, physical=physical):
@@ -266,6 +305,8 @@ class Debug:
         at = self._domains[0].backing_offset(physical)
         if at is not None:
             return bytes(self._backing.bytes[at : at + size])
+        if physical == NOWHERE:
+            physical = address
         try:
             return self._machine.board.bus.peek(physical, size)
         except BusFault:

@@ -21,7 +21,7 @@ from emulator.hart.access import (
     translate_fetch,
 )
 from emulator.hart.fields import Cause
-from emulator.hart.masking import SIGNED, pointer_mask
+from emulator.hart.masking import SIGNED, masked, pointer_mask
 from emulator.hart.modes import data_mode
 from emulator.hart.translation import FIRST, LOAD, translate
 from emulator.isa.domain import Routine, routine
@@ -121,6 +121,11 @@ def masking(witness: Witness, mode: int, *, hlv_from_user: bool = False) -> Mask
         tuple(_named(witness, *pair) for pair in lifting),
         _named(witness, *extending[0]) if extending else None,
     )
+
+
+def transformed(witness: Witness, rule: Masking, address: int) -> int:
+    """The address that an access means where a rule masks it."""
+    return int(masked(witness.supposing(access_mask=rule.pmlen | (SIGNED if rule.signed else 0)), address))
 
 
 @routine(params=1, traps=True)

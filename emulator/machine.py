@@ -36,6 +36,8 @@ from emulator.turns import Turns
 
 if TYPE_CHECKING:
     from emulator.config import MachineConfig
+    from emulator.devices.htif import Htif
+    from emulator.memory.bus import Bus
 
 ROM_BASE: Final = 0x1000
 ROM_SIZE: Final = 0xF000
@@ -51,6 +53,39 @@ class Observer(Protocol):
 
     def code_decoded(self, hart: int, address: int) -> None:
         """A hart is about to execute the instruction at `address` for the first time since it was written."""
+        ...
+
+
+class Board(Protocol):
+    """What is around the harts; who plays another machine than the `virt` board puts his own there (`Machine.board`).
+
+    Attributes:
+        bus: The devices.
+    """
+
+    bus: Bus
+
+    @property
+    def htif(self) -> Htif | None:
+        """The host-target interface, where an image has one."""
+        ...
+
+    @property
+    def start_pcs(self) -> tuple[int, ...]:
+        """Where each hart begins."""
+        ...
+
+    @property
+    def device_tree(self) -> bytes:
+        """The device tree's blob."""
+        ...
+
+    def receive(self, data: bytes) -> None:
+        """Console input from outside."""
+        ...
+
+    def reset(self) -> None:
+        """Power-on state."""
         ...
 
 
@@ -100,18 +135,18 @@ class Machine:
         self._turns = Turns(self._blocks.harts)
         self._running: HartBlock | None = None
         self._slice_end = 0
-        self._requested: Stop | None = None
+        self._requested: list[Stop] = []
         self._observer: Observer | None = None
         self._observed = (False, False)
         self._catching = False
         self._interrupted = False
         self.hypervisor: Hypervisor | None = None
         """Who takes the traps out of guests, where no code in HS-mode does (see the hart's field `leave_guest`)."""
-        self.board = VirtBoard(
-            config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self._request, transmit
+        self.board: Board = VirtBoard(
+            config, self._backing.ram, self._backing.rom, self.clock, self._set_line, self.request, transmit
         )
         self.debug = Debug(self, self._blocks, self._backing)
-        self.catches = Catches(self.harts, self._arm, self.debug.read_csr, self._request)
+        self.catches = Catches(self.harts, self._arm, self.debug.read_csr, self.request)
         self._rules = [ReferenceDomain(self._blocks, hart, self._backing, self) for hart in self.harts]
         self.clock.adjusted = self._update_timers
         self._power_on()
@@ -140,7 +175,7 @@ class Machine:
 
     def _power_on(self) -> None:
         self._turns.reset()
-        self._requested = None
+        self._requested.clear()
         self._blocks.reset(self.board.start_pcs)
         self.engine.ram_changed(0, len(self._backing.bytes))
         self.engine.set_special(self.board.htif.address if self.board.htif is not None else None)
@@ -188,8 +223,8 @@ class Machine:
                 return Interrupted()
             self._turns.settle(harts)
             self._advance()
-            if self._requested is not None:
-                return self._take_request(self._requested)
+            if self._requested:
+                return self._requested.pop(0)
             if left <= 0:
                 return BudgetSpent()
             deadline = self._deadline()
@@ -222,13 +257,9 @@ class Machine:
         block.put("waiting", 0)
         self._turns.stepped()
         self._advance()
-        if self._requested is not None:
-            return self._take_request(self._requested)
+        if self._requested:
+            return self._requested.pop(0)
         return stop or BudgetSpent()
-
-    def _take_request(self, stop: Stop) -> Stop:
-        self._requested = None
-        return stop
 
     def interrupt(self) -> None:
         """From any thread: let the run at hand, or the next one, return `Interrupted` within some milliseconds."""
@@ -285,7 +316,13 @@ class Machine:
 
     # Time.
 
-    def _ticks(self, steps: int) -> int:
+    def settle(self) -> None:
+        """Let it be as late as the harts have come; the next run begins with that anyway."""
+        self._turns.settle(self.harts)
+        self._advance()
+
+    def ticks(self, steps: int) -> int:
+        """Ticks of machine time that a number of steps takes."""
         return (steps << self.config.icount.shift) // NANOSECONDS_PER_TICK
 
     def _step_now(self) -> int:
@@ -296,11 +333,11 @@ class Machine:
         return hart.get("time_base") + hart.get("budget0") - hart.get("budget")
 
     def _tick_now(self) -> int:
-        return self._ticks(self._step_now())
+        return self.ticks(self._step_now())
 
     def _advance(self) -> None:
         """Let happen what is due at the machine's time."""
-        self.clock.advance(self._ticks(self.steps))
+        self.clock.advance(self.ticks(self.steps))
         self._expire_timers()
 
     def _expire_timers(self) -> None:
@@ -369,7 +406,7 @@ class Machine:
 
     def judge_csr(self, hart: int, number: int) -> int:
         """A breakpoint's condition reads a CSR; it was checked that there is one."""
-        return self.debug.read_csr(hart, number)
+        return self.debug.read_csr(hart, self.debug.seen(hart, number))
 
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints."""
@@ -393,8 +430,13 @@ class Machine:
         if hart is self._running:
             hart.put("attention", hart.get("attention") | Attention.CHECK)
 
-    def _request(self, stop: Stop) -> None:
-        self._requested = stop
+    def request(self, stop: Stop) -> None:
+        """From within a run: let it end with `stop`, behind the instruction at hand.
+
+        Two of one kind are one, the later; what is caught besides the guest's end is told first, and the end by the
+        next run.
+        """
+        self._requested = [*(other for other in self._requested if type(other) is not type(stop)), stop]
         if self._running is not None:
             self._leave(self._running)
 

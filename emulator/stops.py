@@ -83,10 +83,15 @@ class GuestExit:
     """The guest ended itself (test finisher or HTIF).
 
     Attributes:
-        code: Exit status, 0 for success.
+        code: What it said, 0 for success.
     """
 
     code: int
+
+    @property
+    def status(self) -> int:
+        """The exit status that says it: the low byte, but 255 where that would call a failure a success."""
+        return self.code & 0xFF or (0xFF if self.code else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +127,13 @@ class HypervisorExit:
 
     Attributes:
         hart: Index of the hart whose guest asks.
+        text: Why, in a sentence.
+        failed: Whether the run has failed: KVM_RUN returns an error, and the guest cannot go on from here.
     """
 
     hart: int
+    text: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ class _Handles:
         return cells(*(cell for handle in self.cpu_interrupts for cause in causes for cell in (handle, cause)))
 
 
-def build_tree(config: MachineConfig) -> DeviceTree:
-    """The board's tree, with what does not depend on loaded images."""
+def build_tree(config: MachineConfig, *, hosted: bool = False) -> DeviceTree:
+    """The board's tree, with what does not depend on loaded images; without M-mode and its CLINT if `hosted`."""
     handles = _Handles(config.harts)
     root = Node(
         "",
@@ -52,7 +52,7 @@ def build_tree(config: MachineConfig) -> DeviceTree:
     if config.rng_seed:
         chosen.properties["rng-seed"] = config.rng_seed
     chosen.properties["stdout-path"] = strings(SERIAL_PATH)
-    _add_soc(root, handles)
+    _add_soc(root, handles, hosted)
     return DeviceTree(root=root)
 
 
@@ -121,7 +121,7 @@ def _cpu_features(cpu: CpuConfig) -> dict[str, bytes]:
     }
 
 
-def _add_soc(root: Node, handles: _Handles) -> None:
+def _add_soc(root: Node, handles: _Handles, hosted: bool) -> None:
     soc = root.add("soc")
     soc.properties |= {
         "#address-cells": cells(2),
@@ -138,11 +138,13 @@ def _add_soc(root: Node, handles: _Handles) -> None:
     plic.properties |= {
         "phandle": cells(handles.plic),
         "riscv,ndev": cells(SOURCES - 1),
-        "interrupts-extended": handles.wires(MEIP, SEIP),
+        "interrupts-extended": handles.wires(SEIP) if hosted else handles.wires(MEIP, SEIP),
         "interrupt-controller": b"",
         "#address-cells": cells(0),
         "#interrupt-cells": cells(1),
     }
+    if hosted:
+        return
     clint = _add_device(soc, "clint", CLINT, "sifive,clint0", "riscv,clint0")
     clint.properties["interrupts-extended"] = handles.wires(MSIP, MTIP)
 

@@ -25,6 +25,7 @@ def _cpus() -> str:
     lines += [f"  {row.name:12} {row.about}{'' if row.default else ' (off by default)'}" for row in EXTENSIONS]
     lines += [f"  {row.name:12} {row.about}" for row in FEATURES]
     lines += [f"  {name:12} page tables of this size and the smaller ones" for name in TRANSLATIONS]
+    lines += ["", "With -accel kvm there is one more, 'host', whose extensions are those that KVM gives to guests."]
     return "\n".join(lines)
 
 
@@ -37,7 +38,16 @@ def _devices() -> str:
 
 
 def _accelerators() -> str:
-    return "Accelerators supported by rvgdb:\ntcg"
+    from emulator.kvm import DEFAULT, PROFILES
+
+    lines = ["Accelerators supported by rvgdb:", "tcg", "kvm", "", "Properties of kvm:"]
+    kernels = "|".join(profile.name for profile in PROFILES)
+    lines.append(f"  kernel={kernels} (default: {DEFAULT.name})")
+    lines.append(
+        "  host-isa=ISA, such as rv64imafdch_sstc_ssnpm (default: everything the machine has; -ssnpm: all but that)"
+    )
+    lines.append("  sbi-v01=on|off: whether the kernel serves SBI v0.1 (default: off)")
+    return "\n".join(lines)
 
 
 _ANSWERS: Final[dict[Topic, Callable[[], str]]] = {

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from emulator.config import IcountConfig, MachineConfig, parse_loader
-from emulator.isa.extensions import parse_cpu
+from emulator.errors import ConfigError
+from emulator.isa.extensions import CpuConfig, parse_cpu
+from emulator.vmm.config import HOST_MODEL, GuestConfig, make_host, make_kernel, parse_host_cpu
 from rvgdb.errors import OptionError
-from rvgdb.settings import RunSettings
+from rvgdb.settings import KvmOption, RunSettings
 
 FIRMWARE: Final = (
     Path("/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin"),
@@ -37,13 +39,44 @@ def find_firmware(text: str) -> Path | None:
     )
 
 
-def machine_config(settings: RunSettings) -> MachineConfig:
-    """What to build.
+def guest_config(settings: RunSettings, kvm: KvmOption) -> GuestConfig:
+    """What guest to build.
 
     Raises:
-        OptionError: When no firmware was chosen and none is found.
+        OptionError: When firmware was asked for, which a guest has no mode for.
+        ConfigError: For a guest that cannot be built.
+    """
+    if settings.bios not in ("none", "default"):
+        raise OptionError(f"-bios {settings.bios}: a guest of KVM has no M-mode to run firmware in; leave -bios out")
+    switches, translations = parse_host_cpu(settings.cpu or HOST_MODEL)
+    try:
+        host = make_host(kvm.host_isa, legacy_sbi=kvm.legacy_sbi)
+        kernel = make_kernel(kvm.kernel)
+    except ConfigError as error:
+        raise OptionError(f"-accel kvm,{error}") from error
+    return GuestConfig(
+        machine=_machine(settings, CpuConfig(), None),
+        host=host,
+        kernel=kernel,
+        switches=switches,
+        translations=translations,
+    )
+
+
+def machine_config(settings: RunSettings) -> MachineConfig:
+    """What machine to build.
+
+    Raises:
+        OptionError: When no firmware was chosen and none is found, or the harts are those of KVM.
         ConfigError: For a machine that cannot be built.
     """
+    cpu = settings.cpu or "rv64"
+    if cpu.partition(",")[0] == HOST_MODEL:
+        raise OptionError(f"-cpu {cpu}: only KVM has vcpus that are what the host is; add -accel kvm")
+    return _machine(settings, parse_cpu(cpu), find_firmware(settings.bios))
+
+
+def _machine(settings: RunSettings, cpu: CpuConfig, bios: Path | None) -> MachineConfig:
     icount = IcountConfig()
     if settings.icount is not None:
         shift = IcountConfig().shift if settings.icount.shift is None else settings.icount.shift
@@ -51,8 +84,8 @@ def machine_config(settings: RunSettings) -> MachineConfig:
     return MachineConfig(
         harts=settings.harts,
         ram_size=settings.ram_size,
-        cpu=parse_cpu(settings.cpu),
-        bios=find_firmware(settings.bios),
+        cpu=cpu,
+        bios=bios,
         kernel=settings.kernel,
         initrd=settings.initrd,
         append=settings.append or "",

@@ -26,11 +26,13 @@ from rvgdb.chardev import (
 )
 from rvgdb.errors import OptionError
 from rvgdb.keyvals import key_values, nearest, number, only_keys, size, switch
+from rvgdb.migrating import state_file
 from rvgdb.peers import EVERYBODY, parse_allowed
 from rvgdb.settings import (
     GDB_PORT,
     GdbOption,
     IcountOption,
+    KvmOption,
     OnDisconnect,
     Request,
     RunSettings,
@@ -115,11 +117,30 @@ def _read_accel(draft: Draft, option: str, text: str) -> None:
     if name in ("help", "?"):
         draft.answer = Topic.ACCELERATORS
         return
+    if name == "kvm":
+        draft.chosen["kvm"] = _kvm(option, found)
+        return
     if name != "tcg":
-        _refuse(option, "accelerator", name, ("tcg",), qemu_names.ACCELERATORS)
+        _refuse(option, "accelerator", name, ("tcg", "kvm"), qemu_names.ACCELERATORS)
+    draft.chosen["kvm"] = None
     only_keys(f"{option} tcg", found, ("thread",), qemu_names.ACCELERATOR_PROPERTIES)
     if found.get("thread", "single") != "single":
         raise OptionError(f"{option}: thread={found['thread']} is not supported, harts take turns; write thread=single")
+
+
+def _kvm(option: str, found: dict[str, str]) -> KvmOption:
+    """What `-accel kvm` says; the emulator knows the kernels and the ISA."""
+    only_keys(f"{option} kvm", found, ("kernel", "host-isa", "sbi-v01"), qemu_names.ACCELERATOR_PROPERTIES)
+    legacy = switch(f"{option} kvm", "sbi-v01", found.get("sbi-v01", "off"))
+    return KvmOption(kernel=found.get("kernel"), host_isa=found.get("host-isa"), legacy_sbi=legacy)
+
+
+def _read_incoming(draft: Draft, option: str, text: str) -> None:
+    draft.chosen["incoming"] = state_file(option, text)
+
+
+def _read_enable_kvm(draft: Draft, option: str, text: str) -> None:
+    draft.chosen["kvm"] = KvmOption()
 
 
 def _read_cpu(draft: Draft, option: str, text: str) -> None:
@@ -282,8 +303,14 @@ OPTIONS: Final = (
     Row(("h", "help"), "", "show this help", _topic(Topic.OPTIONS)),
     Row(("version",), "", "show the version", _topic(Topic.VERSION)),
     Row(("machine", "M"), "virt[,prop=value]", "the board; 'help' lists; dumpdtb=FILE writes the tree", _read_machine),
-    Row(("accel",), "tcg", "how guest instructions are run", _read_accel),
-    Row(("cpu",), "MODEL[,ext=on|off]", "the hart's instruction set; 'help' lists", _read_cpu),
+    Row(
+        ("accel",),
+        "tcg|kvm[,kernel=K][,host-isa=ISA]",
+        "the bare machine, or a guest of the emulated KVM; 'help' lists",
+        _read_accel,
+    ),
+    Row(("enable-kvm",), "", "shorthand for -accel kvm", _read_enable_kvm),
+    Row(("cpu",), "MODEL[,ext=on|off]", "the hart's instruction set; 'help' lists; under KVM 'host'", _read_cpu),
     Row(("smp",), "N", "number of harts (also cpus=N)", _read_smp),
     Row(("m",), "SIZE", "RAM, in MiB or with a suffix: 128M, 1G", _read_memory),
     Row(("bios",), "none|FILE", "firmware; none starts the kernel in M-mode", _text("bios")),
@@ -310,6 +337,7 @@ OPTIONS: Final = (
         "tcp:[HOST]:PORT, unix:PATH, stdio or none [,on-disconnect=halt|continue][,memory-map=on][,allow=CIDR,…]",
         _read_gdb,
     ),
+    Row(("incoming",), "FILE", "go on with a guest of the emulated KVM that 'migrate' has saved", _read_incoming),
     Row(("no-reboot",), "", "end when the guest asks for a reset", _flag("no_reboot")),
     Row(("icount",), "shift=N|auto[,sleep=on|off]", "guest time per instruction, and pacing", _read_icount),
     Row(("d",), "ITEM,…", "log what the machine does; 'help' lists", _read_log),

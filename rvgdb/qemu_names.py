@@ -14,8 +14,8 @@ def _names(text: str) -> frozenset[str]:
 
 OPTIONS: Final = _names("""
     action add-fd async-teardown audio audio-help audiodev blockdev boot cdrom chardev chroot compat daemonize debugcon
-    dfilter drive dump-vmstate echr enable-kvm enable-sync-profile fda fdb fsdev full-screen fw_cfg global hda hdb hdc
-    hdd incoming iscsi k loadvm mem-path mem-prealloc mon msg mtdblock name net netdev nic no-fd-bootchk no-hpet
+    dfilter drive dump-vmstate echr enable-sync-profile fda fdb fsdev full-screen fw_cfg global hda hdb hdc
+    hdd iscsi k loadvm mem-path mem-prealloc mon msg mtdblock name net netdev nic no-fd-bootchk no-hpet
     no-shutdown no-user-config nodefaults numa object only-migratable option-rom overcommit parallel perfmap pflash
     pidfile plugin portrait preconfig prom-env qmp qmp-pretty qtest qtest-log readconfig rotate rtc run-with runas
     sandbox sd semihosting semihosting-config set singlestep smbios snapshot spice tpmdev trace usb usbdevice uuid
@@ -23,7 +23,7 @@ OPTIONS: Final = _names("""
     """)
 
 TAKE_NO_ARGUMENT: Final = _names("""
-    async-teardown audio-help daemonize enable-kvm enable-sync-profile full-screen mem-prealloc no-fd-bootchk no-hpet
+    async-teardown audio-help daemonize enable-sync-profile full-screen mem-prealloc no-fd-bootchk no-hpet
     no-shutdown no-user-config nodefaults only-migratable portrait preconfig semihosting singlestep snapshot usb
     win2k-hack
     """)
@@ -39,9 +39,12 @@ MACHINE_PROPERTIES: Final = _names("""
     smp suppress-vmdesc usb x-oem-id x-oem-table-id
     """)
 
-ACCELERATORS: Final = _names("hvf kvm mshv nvmm qtest whpx xen")
+ACCELERATORS: Final = _names("hvf mshv nvmm qtest whpx xen")
 
-ACCELERATOR_PROPERTIES: Final = _names("one-insn-per-tb split-wx tb-size thread")
+ACCELERATOR_PROPERTIES: Final = _names(
+    "device dirty-ring-size eager-split-size honor-guest-pat igd-passthru kernel-irqchip kvm-shadow-mem notify-vmexit "
+    "one-insn-per-tb riscv-aia split-wx tb-size thread xen-version"
+)
 
 CHARACTER_DEVICES: Final = _names(
     "braille chardev con dbus file fifo hub memory msmouse mux null parallel pipe pty qemu-vdagent ringbuf serial "

@@ -7,19 +7,22 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import trio
 
 from emulator.devices.rom import Rom
+from emulator.kvm import StateError
 from emulator.machine import Machine
 from emulator.virt_map import RAM_BASE
+from emulator.vmm import GuestMachine
 from rvgdb import __version__
 from rvgdb.chardev import CharDevice, Stdio, Tcp, Unix
-from rvgdb.configure import machine_config
+from rvgdb.configure import guest_config, machine_config
 from rvgdb.console import Backend, SocketBackend, Transmitter, open_serial
 from rvgdb.desk import MonitorDesk, SerialDesk, SharedDesk
-from rvgdb.errors import ConsoleError
+from rvgdb.errors import ConsoleError, OptionError
+from rvgdb.migrating import MigrationError, read_state
 from rvgdb.monitor import Monitor, Scene
 from rvgdb.pacing import Pacer
 from rvgdb.runner import Runner
@@ -29,6 +32,8 @@ from rvgdb.target import api as target_api
 from rvgdb.target.machine import Region, Target
 from rvgdb.terminal import report
 from rvgdb.tracing import STEPPING, EventLog, LoggedBus, StepLog, TracedMachine, open_log
+
+AnyMachine: TypeAlias = Machine | GuestMachine
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -44,7 +49,7 @@ def run(settings: RunSettings) -> int:
         EmulatorError: When the machine cannot be built.
     """
     transmitter = Transmitter()
-    machine = Machine(machine_config(settings), transmit=transmitter.transmit, progress=report)
+    machine = build(settings, transmitter.transmit)
     if settings.dump_dtb is not None:
         _dump(machine, settings.dump_dtb)
         return 0
@@ -52,14 +57,40 @@ def run(settings: RunSettings) -> int:
     return trio.run(Assembly(settings, machine, transmitter).run)
 
 
-def _dump(machine: Machine, path: Path) -> None:
+def build(
+    settings: RunSettings, transmit: Callable[[bytes], None], report: Callable[[str], None] = report
+) -> AnyMachine:
+    """The machine that a command line asks for: a bare one, or a guest of the emulated KVM.
+
+    Args:
+        settings: What was asked for.
+        transmit: Called with what the guest writes to its console.
+        report: Prints a line for the user.
+
+    Raises:
+        RvgdbError: When the command line asks for what cannot be had here.
+        EmulatorError: When the machine cannot be built.
+    """
+    if settings.kvm is None:
+        if settings.incoming is not None:
+            raise OptionError(f"-incoming {settings.incoming}: only guests of KVM are saved; add -accel kvm")
+        return Machine(machine_config(settings), transmit=transmit, progress=report)
+    incoming = None if settings.incoming is None else read_state(settings.incoming)
+    guest = guest_config(settings, settings.kvm)
+    try:
+        return GuestMachine(guest, transmit=transmit, progress=report, warn=report, incoming=incoming)
+    except StateError as error:
+        raise MigrationError(f"-incoming {settings.incoming}: {error}") from None
+
+
+def _dump(machine: AnyMachine, path: Path) -> None:
     try:
         path.write_bytes(machine.board.device_tree)
     except OSError as error:
         raise ConsoleError(f"-machine dumpdtb={path}: cannot be written: {error.strerror}") from None
 
 
-def _regions(machine: Machine) -> tuple[tuple[str, Region], ...]:
+def _regions(machine: AnyMachine) -> tuple[tuple[str, Region], ...]:
     """The physical address space, ascending."""
     spans = [
         (type(device).__name__, Region("rom" if isinstance(device, Rom) else "io", base, device.size))
@@ -82,7 +113,7 @@ class Assembly:
     def __init__(
         self,
         settings: RunSettings,
-        machine: Machine,
+        machine: AnyMachine,
         transmitter: Transmitter,
         report: Callable[[str], None] = report,
     ) -> None:
@@ -103,6 +134,8 @@ class Assembly:
             unattended=settings.gdb is None and settings.monitor is None and not shared,
         )
         self._scene = Scene(self._target, self._runner, regions)
+        if isinstance(machine, GuestMachine):
+            self._scene.vm, self._scene.save = machine.vm, machine.save
         self._monitor = Monitor(self._scene)
 
     @property
@@ -136,7 +169,7 @@ class Assembly:
             nursery.cancel_scope.cancel()
         self._flush()
 
-    def _watched(self, machine: Machine) -> target_api.Machine:
+    def _watched(self, machine: AnyMachine) -> target_api.Machine:
         """The machine, with what `-d` asks for around it."""
         if self._log is None:
             return machine

@@ -72,7 +72,7 @@ class Paused:
     """Somebody asked the guest to halt."""
 
 
-Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | GuestExit | Stepped | Paused
+Cause: TypeAlias = BreakpointHit | Caught | WatchpointHit | TrapLoop | HypervisorExit | GuestExit | Stepped | Paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +266,8 @@ class Runner:
             with trio.move_on_after(patience):
                 await self.listener(halt)
         if isinstance(halt.cause, GuestExit):
-            self.end(halt.cause.code)
-        elif isinstance(halt.cause, TrapLoop) and self._unattended:
+            self.end(halt.cause.status)
+        elif isinstance(halt.cause, TrapLoop | HypervisorExit) and self._unattended:
             self.end(1)
 
     def _settle(self, halt: Halt) -> None:
@@ -279,6 +279,8 @@ class Runner:
         if isinstance(halt.cause, TrapLoop) and not self._loop_reported:
             self._loop_reported = True
             self._report(trap_loop_text(halt.cause))
+        if isinstance(halt.cause, HypervisorExit):
+            self._report(f"{halt.cause.text}; the guest is halted")
 
     async def _run(self) -> Halt:
         """Slices until something stops the guest."""
@@ -367,7 +369,13 @@ class Runner:
             case Idle():
                 self._idle = True
                 return None
-            case BreakpointHit(hart=hart) | WatchpointHit(hart=hart) | TrapLoop(hart=hart) | Caught(hart=hart):
+            case (
+                BreakpointHit(hart=hart)
+                | WatchpointHit(hart=hart)
+                | TrapLoop(hart=hart)
+                | Caught(hart=hart)
+                | HypervisorExit(hart=hart)
+            ):
                 return Halt(hart, stop)
             case SpanLeft(hart=hart):
                 return Halt(hart, Stepped())
@@ -378,8 +386,6 @@ class Runner:
                     return Halt(self.last.hart, GuestExit(0))
                 self.machine.reset()
                 return None
-            case HypervisorExit(hart=hart):
-                return Halt(hart, Paused())
             case _:
                 assert_never(stop)
 

@@ -54,15 +54,33 @@ class IcountOption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KvmOption:
+    """`-accel kvm`: whose KVM runs the guest.
+
+    Attributes:
+        kernel: Name of the kernel; None for the newest.
+        host_isa: The host's ISA string; None for everything that the machine has.
+        legacy_sbi: Whether the kernel serves SBI v0.1.
+    """
+
+    kernel: str | None = None
+    host_isa: str | None = None
+    legacy_sbi: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """Every choice of a `rvgdb run` command line; the defaults are QEMU's where QEMU has one.
 
-    `cpu` and `loaders` (what follows `-device loader,`) are as typed: the emulator knows what they may say.
+    `cpu` and `loaders` (what follows `-device loader,`) are as typed: the emulator knows what they may say. Without
+    `cpu`, harts are `rv64`, and under KVM `host`.
     """
 
     machine: str = "virt"
     dump_dtb: Path | None = None
-    cpu: str = "rv64"
+    kvm: KvmOption | None = None
+    incoming: Path | None = None
+    cpu: str | None = None
     harts: int = 1
     ram_size: int = 128 << 20
     bios: str = "default"

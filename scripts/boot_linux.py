@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Boots Debian's kernel for RISC-V on rvgdb, to the first process, which switches the machine off.
 
-The kernel comes through apt from the mirror that this system uses and is kept. With --compare, QEMU boots the same,
-and the processor time of both is printed. Needs a Debian system (apt, dpkg, opensbi) and, for
---compare, qemu-system-riscv64.
+The kernel comes through apt from the mirror that this system uses and is kept. With --kvm, it is a guest of the
+emulated KVM, without firmware. With --compare, QEMU boots the same, and the processor time of both is printed. Needs a
+Debian system (apt, dpkg, opensbi) and, for --compare, qemu-system-riscv64.
 """
 
 from __future__ import annotations
@@ -44,11 +44,13 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="rvgdb-linux-") as name:
             initrd = Path(name) / "initrd.cpio"
             initrd.write_bytes(initial_files())
-            images = ["-bios", str(options.bios), "-kernel", str(kernel), "-initrd", str(initrd), "-append", APPEND]
-            ours = _boot([sys.executable, "-m", "rvgdb", "run", *BOARD, "-cpu", options.cpu, *images])
+            images = ["-kernel", str(kernel), "-initrd", str(initrd), "-append", APPEND]
+            bare = ["-bios", str(options.bios), *images]
+            options_of_ours = ["-accel", "kvm", *images] if options.kvm else ["-cpu", options.cpu, *bare]
+            ours = _boot([sys.executable, "-m", "rvgdb", "run", *BOARD, *options_of_ours])
             print(f"rvgdb: {ours:.2f} s of processor time")
             if options.compare:
-                theirs = _boot([options.qemu, *BOARD, *images])
+                theirs = _boot([options.qemu, *BOARD, *bare])
                 print(f"QEMU:  {theirs:.2f} s of processor time")
                 print(f"rvgdb takes {ours / theirs:.2f} times QEMU's")
     except BenchError as error:
@@ -60,6 +62,7 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compare", action="store_true", help="boot on QEMU as well and compare")
+    parser.add_argument("--kvm", action="store_true", help="boot it as a guest of the emulated KVM")
     parser.add_argument("--cpu", default="rv64", help="rvgdb's -cpu (default: rv64)")
     parser.add_argument("--bios", type=Path, default="default", help="the firmware (default: the emulator's own)")
     parser.add_argument("--kernel", type=Path, help="boot this one instead of Debian's")

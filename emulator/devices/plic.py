@@ -5,7 +5,10 @@ Every source is level-sensitive: it is pending while its wire is high and no har
 
 from __future__ import annotations
 
+from typing import Final
+
 from emulator.devices.interrupts import MEIP, SEIP, HartLines
+from emulator.devices.moving import Saved, attributes, set_attributes
 from emulator.devices.registers import peek_words
 from emulator.errors import BusFault
 from emulator.memory.device import IrqLine
@@ -24,23 +27,27 @@ CONTEXT_STRIDE = 0x1000
 CLAIM = 4
 """Offset of the claim/complete register in a context; the threshold is at 0."""
 
+STATE: Final = ("_priority", "_enable", "_threshold", "_serving")
+
 _WORDS = SOURCES // 32
 _EXISTING = (1 << SOURCES) - 2
 
 
 class Plic:
-    """A PLIC with two contexts a hart: 2 * hart drives MEIP, 2 * hart + 1 drives SEIP."""
+    """A PLIC with a context for each hart and line: 2 * hart drives MEIP, 2 * hart + 1 drives SEIP."""
 
     size = 0x60_0000
 
-    def __init__(self, harts: int, lines: HartLines) -> None:
+    def __init__(self, harts: int, lines: HartLines, wired: tuple[int, ...] = (MEIP, SEIP)) -> None:
         """Make a PLIC.
 
         Args:
             harts: Number of harts.
             lines: Interrupt lines into the harts.
+            wired: The lines that each hart has, in order of its contexts; a guest has no M-mode, so only SEIP.
         """
-        self._contexts = 2 * harts
+        self._wired = wired
+        self._contexts = len(wired) * harts
         self._lines = lines
         self._wires = 0
         self._power_on()
@@ -85,6 +92,15 @@ class Plic:
     def reset(self) -> None:
         """Forget priorities, enables, thresholds and claims; the wires keep the levels that their devices give them."""
         self._power_on()
+        self._update(everything=True)
+
+    def saved(self) -> Saved:
+        """The registers; the wires are the devices'."""
+        return attributes(self, STATE)
+
+    def restore(self, state: Saved) -> None:
+        """Go on with a state."""
+        set_attributes(self, state, STATE)
         self._update(everything=True)
 
     def _power_on(self) -> None:
@@ -145,7 +161,8 @@ class Plic:
             level = self._best(context) != 0
             if everything or level != self._level[context]:
                 self._level[context] = level
-                self._lines(context >> 1, SEIP if context & 1 else MEIP, level)
+                hart, line = divmod(context, len(self._wired))
+                self._lines(hart, self._wired[line], level)
 
 
 def _word(bits: int, offset: int) -> int:

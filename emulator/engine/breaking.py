@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from emulator.engine.ir import UNLIKELY, Emitter, text
 from emulator.engine.judging import PRINT_NOW, PRINT_SHIFT, judge
-from emulator.engine.layout import BREAK, PAGE
-from emulator.hart.fields import MASK64
+from emulator.engine.layout import BREAK, PAGE, PAGE_BITS
 from emulator.judgements import HIDDEN
 
 if TYPE_CHECKING:
     from emulator.engine.runtime import Builder, RuntimeEmitter
     from emulator.isa.domain import Bool, Value
-
-PAGE_BITS: Final = MASK64 ^ (PAGE - 1)
 
 
 def decode_again(e: RuntimeEmitter, record: str) -> None:

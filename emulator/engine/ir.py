@@ -16,6 +16,7 @@ from emulator.hart.pmp import pmp_permissions
 from emulator.hart.state import (
     HART_OFFSETS,
     SHARED_OFFSETS,
+    STALE_SPACE,
     TABLE_ENTRIES,
     TABLE_ENTRY,
     Attention,
@@ -399,6 +400,16 @@ class Emitter:
     def flush(self) -> None:
         """Drop cached translations before the next instruction (the running one still derives its pc from them)."""
         self._attention(Attention.CHECK | Attention.FLUSH)
+
+    def flush_space(self, guest: Value) -> None:
+        """Drop them before the next instruction."""
+        self.put("stale", self.or_(guest, STALE_SPACE))
+        self._attention(Attention.CHECK | Attention.STALE)
+
+    def flush_page(self, address: Value, guest: Value) -> None:
+        """Drop them before the next instruction."""
+        self.put("stale", self.or_(self.and_(address, MASK ^ (PAGE - 1)), guest))
+        self._attention(Attention.CHECK | Attention.STALE)
 
     def observed(self, event: int) -> Iterator[None]:
         """Emit the body of the `for` under the condition that an event is wanted."""

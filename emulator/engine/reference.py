@@ -191,6 +191,12 @@ class ReferenceDomain(IntOps):
     def flush(self) -> None:
         """Nothing to do: nothing is cached."""
 
+    def flush_space(self, guest: int) -> None:
+        """Nothing to do: nothing is cached."""
+
+    def flush_page(self, address: int, guest: int) -> None:
+        """Nothing to do: nothing is cached."""
+
     def now(self) -> int:
         """Steps so far."""
         return (self.get("steps") + self.get("budget0") - self.get("budget")) & MASK

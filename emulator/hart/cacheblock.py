@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.access import WRITE, check_data, start_access, translate_data
+from emulator.hart.access import check_data, start_access, translate_data
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.refusal import below_machine, is_guest, is_user, refuse
 from emulator.hart.translation import LOAD, STORE
@@ -30,14 +30,25 @@ def check_block_enabled(d: Domain, enable: Value) -> None:
     refuse(d, denied=d.both(below_machine(d), off("menvcfg")), barred=d.either(by_hypervisor, by_supervisor))
 
 
-def _reach(d: Domain, formed: Value, kind: int) -> Value:
-    """Raise the fault if no access of `kind` may be made to the block around an address; it reports the address.
+def _consider_triggers(d: Domain, formed: Value) -> None:
+    """Every instruction here but a hint is a store to a trigger, and every address of the block is compared.
 
-    Returns the physical address.
+    That is the first of the choices of the Debug Specification, "Cache Operations".
+    """
+    address = start_access(d, formed)
+    consider_triggers(d, d.and_(address, MASK64 ^ (BLOCK - 1)), STORE, BLOCK)
+
+
+def _reach(d: Domain, formed: Value, kind: int) -> Value:
+    """Raise the fault if no access of `kind` may be made to the block around an address, or if it is not memory.
+
+    Every fault reports "the faulting effective address (i.e. the value of rs1)". Returns the physical address.
     """
     physical = d.call(translate_data, formed, kind)
     d.put("trap_tval", d.get("access_start"))
     d.call(check_data, d.and_(physical, MASK64 ^ (BLOCK - 1)), BLOCK, kind)
+    for _ in d.unless(d.holds_memory(physical)):  # only memory has blocks
+        d.trap(Cause.STORE_ACCESS, d.get("access_start"))
     return physical
 
 
@@ -45,9 +56,8 @@ def _reach(d: Domain, formed: Value, kind: int) -> Value:
 def manage_block(d: Domain, formed: Value, enable: Value) -> None:
     """Clean, flush or invalidate: allowed where loads or stores are; a fault is a store's."""
     d.call(check_block_enabled, enable)
-    physical = _reach(d, formed, LOAD | STORE)
-    for _ in d.unless(d.holds_memory(physical)):  # only memory has blocks
-        d.trap(Cause.STORE_ACCESS, d.get("access_start"))
+    _consider_triggers(d, formed)
+    _reach(d, formed, LOAD | STORE)
     d.ret(0)
 
 
@@ -55,10 +65,11 @@ def manage_block(d: Domain, formed: Value, enable: Value) -> None:
 def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     """Store zeros to the whole block, or none of them."""
     d.call(check_block_enabled, enable)
-    start = d.and_(formed, MASK64 ^ (BLOCK - 1))
-    d.watch(start_access(d, start), BLOCK, STORE)
-    consider_triggers(d, start_access(d, formed), STORE)
-    d.watch_place(d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1)), BLOCK, STORE)
+    d.watch(start_access(d, d.and_(formed, MASK64 ^ (BLOCK - 1))), BLOCK, STORE)
+    _consider_triggers(d, formed)
+    place = d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1))
+    d.watch_place(place, BLOCK, STORE)
+    d.put("fault_cause", Cause.STORE_ACCESS)
     for at in range(0, BLOCK, 8):
-        d.call(WRITE[8], d.add(start, at), 0)
+        d.store_physical(d.add(place, at), 8, 0)
     d.ret(0)

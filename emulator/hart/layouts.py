@@ -234,9 +234,13 @@ MASKING: Final[tuple[tuple[str, str], ...]] = (
 """CSR and field, of everything that decides how an address is masked ("Pointer Masking")."""
 
 
+HOST_PREFIX: Final = "hs_"
+"""Begins a debugger's name of HS-mode's own CSR, where the plain name is the guest's at V=1: `hs_satp`."""
+
+
 def fields(name: str) -> tuple[CsrField, ...]:
     """The fields of a CSR, from the lowest bit up; none where it is one number."""
-    return LAYOUTS.get(name, ())
+    return LAYOUTS.get(name.removeprefix(HOST_PREFIX), ())
 
 
 def field(name: str, wanted: str) -> CsrField | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import MSTATUS_MIE, MSTATUS_SIE, Cause, Privilege
+from emulator.hart.modes import GUEST
 from emulator.hart.state import TRIGGERS
+from emulator.hart.translation import FETCH
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
@@ -60,20 +62,26 @@ def _may_fire(d: Domain) -> Value:
     return d.negate(d.either(off_m, off_below))
 
 
-@routine(params=2, traps=True)
-def check_triggers(d: Domain, address: Value, kind: Value) -> None:
-    """Raise the breakpoint exception if a trigger matches an access of a kind (`LOAD`, `STORE`, `FETCH`)."""
+@routine(params=3, traps=True)
+def check_triggers(d: Domain, first: Value, last: Value, kind: Value) -> None:
+    """Raise the breakpoint exception if a trigger matches an access of a kind (`LOAD`, `STORE`, `FETCH`).
+
+    `first` .. `last` are the addresses that are compared, for data those of the access that has begun. `tval` is the
+    lowest of them that the trigger matches, a guest virtual address ("hstatus", GVA) if the access is a guest's.
+    """
     index = d.var(0)
     for _ in d.loop(lambda: d.ult(index.get(), TRIGGERS)):
         at = index.get()
-        inside = d.both(d.uge(address, d.get("trigger_first", at)), d.uge(d.get("trigger_last", at), address))
+        low = d.get("trigger_first", at)
+        inside = d.both(d.uge(last, low), d.uge(d.get("trigger_last", at), first))
         wanted = d.ne(d.and_(d.get("trigger_kinds", at), kind), 0)
         control = d.get("tdata1", at)
         here = d.both(d.ne(d.and_(control, _mode_bit(d)), 0), _may_fire(d))
         for _ in d.when(d.both(d.both(inside, wanted), here)):
             new = d.eq(d.lshr(control, TYPE_SHIFT), MCONTROL6)
             d.put("tdata1", d.or_(control, d.select(new, MCONTROL6_HIT, MCONTROL_HIT)), at)
-            d.trap(Cause.BREAKPOINT, address)
+            guests = d.both(d.ne(kind, FETCH), d.ne(d.and_(d.get("access_mode"), GUEST), 0))
+            d.trap(Cause.BREAKPOINT, d.select(d.ult(first, low), low, first), gva=d.flag(guests))
         index.set(d.add(at, 1))
 
 
@@ -91,7 +99,7 @@ def near_trigger(d: Domain, page: Value, kind: Value) -> None:
     d.ret(0)
 
 
-def consider_triggers(d: Domain, address: Value, kind: int) -> None:
-    """The check of an access that goes the slow way."""
+def consider_triggers(d: Domain, address: Value, kind: int, size: int = 1) -> None:
+    """The check of an access that goes the slow way; of an access to memory only the lowest address is compared."""
     for _ in d.when(d.ne(d.and_(d.get("armed"), kind), 0)):
-        d.call(check_triggers, address, kind)
+        d.call(check_triggers, address, d.add(address, size - 1), kind)

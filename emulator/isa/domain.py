@@ -219,6 +219,14 @@ class Domain(Ops, Protocol):
         """Forget every cached translation of this hart."""
         ...
 
+    def flush_space(self, guest: Value) -> None:
+        """Forget the translations of the modes with V = `guest` (1 or 0); those of M-mode stay."""
+        ...
+
+    def flush_page(self, address: Value, guest: Value) -> None:
+        """Forget those of them that come from the leaf PTE of an address, whatever tags they were asked for with."""
+        ...
+
     def watch(self, address: Value, size: Value, kind: int) -> None:
         """Stop before an access (`emulator.hart.access.LOAD`, `STORE` or both) that a watchpoint covers."""
         ...

@@ -408,3 +408,14 @@ def _property(item: str) -> tuple[str, bool]:
         choice = " or ".join(features.get(name, ()) or ("on", "off"))
         raise ConfigError(f"-cpu: '{name}' takes {choice}, not '{value}'")
     return name, words[value]
+
+
+def parse_switch(name: str, value: str) -> bool:
+    """An on or off of a property.
+
+    Raises:
+        ConfigError: When it is neither.
+    """
+    if value not in _SWITCH:
+        raise ConfigError(f"-cpu: '{name}' takes on or off, not '{value}'")
+    return _SWITCH[value]

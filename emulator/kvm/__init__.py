@@ -31,6 +31,7 @@ from emulator.kvm.statefile import StateError
 from emulator.kvm.system import Kvm
 from emulator.kvm.vcpu import MpState, Vcpu
 from emulator.kvm.vm import Vm
+from emulator.kvm.world import WorldOptions
 
 __all__ = [
     "DEFAULT",
@@ -52,6 +53,7 @@ __all__ = [
     "Vcpu",
     "VcpuExit",
     "Vm",
+    "WorldOptions",
     "find_profile",
     "parse_isa",
 ]

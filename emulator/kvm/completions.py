@@ -48,6 +48,7 @@ class SbiCompletion:
 
     def apply(self, vcpu: Vcpu) -> None:
         """Do it."""
+        vcpu.vm.journal.answered(vcpu, self.error, self.value)
         vcpu.context.put("x10", self.error)
         if not self.legacy:
             vcpu.context.put("x11", self.value)

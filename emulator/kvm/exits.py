@@ -16,6 +16,10 @@ class DebugExit:
 
     pc: int
 
+    def __str__(self) -> str:
+        """A sentence's end."""
+        return f"KVM_EXIT_DEBUG at {self.pc:#x}"
+
 
 @dataclass(frozen=True, slots=True)
 class MmioExit:
@@ -33,6 +37,13 @@ class MmioExit:
     data: bytes
     is_write: bool
 
+    def __str__(self) -> str:
+        """A sentence's end."""
+        if self.is_write:
+            value = int.from_bytes(self.data, "little")
+            return f"KVM_EXIT_MMIO, a store of {self.length} bytes to {self.address:#x}: {value:#x}"
+        return f"KVM_EXIT_MMIO, a load of {self.length} bytes from {self.address:#x}"
+
 
 @dataclass(frozen=True, slots=True)
 class SbiExit:
@@ -47,6 +58,11 @@ class SbiExit:
     extension: int
     function: int
     args: tuple[int, int, int, int, int, int]
+
+    def __str__(self) -> str:
+        """A sentence's end."""
+        args = ", ".join(f"{arg:#x}" for arg in self.args)
+        return f"KVM_EXIT_RISCV_SBI, extension {self.extension:#x}, function {self.function}, arguments {args}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,10 @@ class CsrExit:
     new_value: int
     write_mask: int
 
+    def __str__(self) -> str:
+        """A sentence's end."""
+        return f"KVM_EXIT_RISCV_CSR, CSR {self.csr:#x} written with {self.new_value:#x} under {self.write_mask:#x}"
+
 
 SHUTDOWN_EVENT: Final = 1
 RESET_EVENT: Final = 2
@@ -81,6 +101,11 @@ class SystemEventExit:
 
     type: int
     reason: int
+
+    def __str__(self) -> str:
+        """A sentence's end."""
+        what = {SHUTDOWN_EVENT: "shutdown", RESET_EVENT: "reset"}.get(self.type, f"type {self.type}")
+        return f"KVM_EXIT_SYSTEM_EVENT, {what}, reason {self.reason:#x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +132,17 @@ class BudgetExit:
 VcpuExit: TypeAlias = (
     DebugExit | MmioExit | SbiExit | CsrExit | SystemEventExit | FailEntryExit | InterruptedExit | BudgetExit
 )
+
+REASONS: Final = {
+    MmioExit: "mmio",
+    SbiExit: "sbi",
+    CsrExit: "csr",
+    SystemEventExit: "system-event",
+    DebugExit: "debug",
+}
+"""KVM's exit reasons, in lower case: those that a guest can have here."""
+
+
+def reason_of(leaving: VcpuExit) -> str:
+    """The reason of an exit."""
+    return REASONS[type(leaving)]

@@ -60,7 +60,7 @@ class GStage:
         """The CSR's value for these tables."""
         return self._mode << HGATP_MODE_SHIFT | vmid << HGATP_VMID_SHIFT | self.root // PAGE
 
-    def map(self, address: int, host: int, low: int, end: int, *, writable: bool) -> None:
+    def map(self, address: int, host: int, low: int, end: int, *, writable: bool) -> int:
         """Map the page around a guest physical address: the largest that lies within `low` to `end` on both sides.
 
         Args:
@@ -69,12 +69,16 @@ class GStage:
             low: The first guest physical address that may be mapped with it.
             end: The first one behind those.
             writable: Whether stores go there, too.
+
+        Returns:
+            The first guest physical address behind the page.
         """
         level = self._largest(address, host, low, end)
         size = PAGE << 9 * level
         start, target = address - address % size, host - host % size
         entry = target // PAGE << PPN_SHIFT | READ | (W if writable else 0)
         self._write(self._find(start, level), entry)
+        return start + size
 
     def unmap(self, low: int, end: int) -> None:
         """Forget every page of a range."""

@@ -6,7 +6,7 @@ that cannot be set, ends the restoring with the register's name, and nothing has
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,14 +44,15 @@ UNHIDEABLE: Final = {"isa_ext.ssnpm": Unhideable("csr.senvcfg", 3 << 32)}
 """They may be missing at the destination as long as they are not in use. `senvcfg.PMM` is all that Ssnpm is."""
 
 
-def save(vm: Vm) -> bytes:
-    """A virtual machine as a file's content."""
+def save(vm: Vm, user_space: Mapping[str, Any]) -> bytes:
+    """A virtual machine as a file's content, with what user space wants to find in it."""
     memory = bytearray()
     description = {
         "kernel": vm.kvm.profile.name,
-        "time": vm.time,
+        "time": vm.latest_time,
         "slots": [_describe_slot(vm, slot, memory) for slot in vm.slots],
         "vcpus": [_describe_vcpu(vcpu) for _, vcpu in sorted(vm.vcpus.items())],
+        "user_space": dict(user_space),
     }
     return seal(description, bytes(memory))
 
@@ -83,8 +84,13 @@ def _describe_vcpu(vcpu: Vcpu) -> dict[str, Any]:
     return {"id": vcpu.id, "state": vcpu.mp_state.name, "registers": registers}
 
 
-def restore(vm: Vm, data: bytes) -> None:
+def restore(vm: Vm, data: bytes, check: Callable[[Mapping[str, Any]], None]) -> None:
     """Make an empty virtual machine the one that was saved.
+
+    Args:
+        vm: The machine.
+        data: The file's content.
+        check: Called with the description before anything changes; raises what it does not like.
 
     Raises:
         StateError: For a file that is damaged or none of ours, a machine that is not empty, and what this host or
@@ -98,10 +104,12 @@ def restore(vm: Vm, data: bytes) -> None:
         pages = [address for entry in description["slots"] for address in _pages(entry)]
         states = [_read_vcpu(entry) for entry in description["vcpus"]]
         time = int(description["time"])
+        _ = dict(description["user_space"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StateError(f"the saved virtual machine has a description that cannot be read: {error!r}") from error
     if len(memory) != PAGE * len(pages):
         raise StateError("the saved virtual machine's memory is not all there")
+    check(description)
     _rehearse(vm, slots, pages, states)
     for slot in slots:
         vm.set_memory_region(slot.number, slot.address, slot.size, readonly=slot.readonly)

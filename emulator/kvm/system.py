@@ -10,10 +10,12 @@ from emulator.kvm.errors import KvmError
 from emulator.kvm.host import Host, parse_isa
 from emulator.kvm.profiles import DEFAULT, Profile, find_profile
 from emulator.kvm.vm import Vm
+from emulator.kvm.world import WorldOptions
 
 API_VERSION: Final = 12
 MAX_VCPUS: Final = 8
 HOST_MEMORY: Final = 256 << 20
+DEFAULT_OPTIONS: Final = WorldOptions()
 
 
 class Kvm:
@@ -39,15 +41,17 @@ class Kvm:
         """KVM_GET_API_VERSION."""
         return API_VERSION
 
-    def create_vm(self, *, max_vcpus: int = MAX_VCPUS, host_memory: int = HOST_MEMORY, engine: str = "compiled") -> Vm:
+    def create_vm(
+        self, *, max_vcpus: int = MAX_VCPUS, host_memory: int = HOST_MEMORY, options: WorldOptions = DEFAULT_OPTIONS
+    ) -> Vm:
         """Make a virtual machine.
 
         Args:
             max_vcpus: Room for so many vcpus.
             host_memory: Bytes of memory that all its slots together may have.
-            engine: What runs it, as of `Machine`.
+            options: How the machine under it is run.
         """
-        return Vm(self, max_vcpus, host_memory, engine)
+        return Vm(self, max_vcpus, host_memory, options)
 
 
 def _make_host(host: Host | AbstractSet[str] | str) -> Host:

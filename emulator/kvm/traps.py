@@ -7,7 +7,6 @@ instruction, in the guest's mode, as if nothing had happened; what was wrong is 
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import Cause
@@ -15,44 +14,24 @@ from emulator.isa.table import BY_NAME, decode, instruction_length
 from emulator.kvm.completions import CsrCompletion, MmioCompletion, SbiCompletion
 from emulator.kvm.errors import KvmError
 from emulator.kvm.exits import CsrExit, DebugExit, MmioExit, SbiExit, VcpuExit
-from emulator.kvm.mmio import decode_access
+from emulator.kvm.mmio import decode_access, read_transformed
 from emulator.kvm.sbi.call import Answer, Forward, Leave, SbiCall, Wait
 from emulator.kvm.sbi.dispatch import dispatch
+from emulator.kvm.sbi.ranges import LEGACY
+from emulator.kvm.trap import GUEST_FAULTS, Trap
 
 if TYPE_CHECKING:
     from emulator.kvm.vcpu import Vcpu
 
 INTERRUPT: Final = 1 << 63
-GUEST_FAULTS: Final = {
-    Cause.FETCH_GUEST_PAGE: Cause.FETCH_ACCESS,
-    Cause.LOAD_GUEST_PAGE: Cause.LOAD_ACCESS,
-    Cause.STORE_GUEST_PAGE: Cause.STORE_ACCESS,
-}
-"""Guest page faults, and the access faults of the same kinds of access."""
 REFLECTED: Final = frozenset(
     {Cause.FETCH_ACCESS, Cause.LOAD_MISALIGNED, Cause.LOAD_ACCESS, Cause.STORE_MISALIGNED, Cause.STORE_ACCESS}
 )
 
-LEGACY: Final = range(9)
 SEED: Final = 0x015
 READABLE_COUNTERS: Final = (0xC00, 0xC02)
 """`cycle` and `instret` read 0 where the guest has no PMU."""
 SYSTEM: Final = 0x73
-
-
-@dataclass(frozen=True, slots=True)
-class Trap:
-    """A trap that came out of a guest.
-
-    Attributes:
-        cause: `scause`.
-        tval: `stval`.
-        htval: The guest physical address of a guest page fault, shifted right by 2.
-    """
-
-    cause: int
-    tval: int
-    htval: int
 
 
 def handle(vcpu: Vcpu, trap: Trap) -> VcpuExit | None:
@@ -88,10 +67,12 @@ def _call(vcpu: Vcpu) -> VcpuExit | None:
     context = vcpu.context
     args = tuple(context.get(f"x{number}") for number in range(10, 16))
     call = SbiCall(context.get("x17"), context.get("x16"), (args[0], args[1], args[2], args[3], args[4], args[5]))
+    record = vcpu.vm.journal.called(vcpu, call)
     match dispatch(vcpu, call):
         case Answer(error, value):
             answer_call(vcpu, error, value, legacy=call.extension in LEGACY)
         case Forward():
+            record.by_user_space = True
             vcpu.completion = SbiCompletion(call.extension in LEGACY)
             return SbiExit(call.extension, call.function, call.args)
         case Leave(leaving):
@@ -104,6 +85,7 @@ def _call(vcpu: Vcpu) -> VcpuExit | None:
 
 def answer_call(vcpu: Vcpu, error: int, value: int, *, legacy: bool) -> None:
     """Answer an SBI call, and go on behind it."""
+    vcpu.vm.journal.answered(vcpu, error, value)
     vcpu.context.put("x10", error)
     if not legacy:
         vcpu.context.put("x11", value)
@@ -115,7 +97,7 @@ def answer_call(vcpu: Vcpu, error: int, value: int, *, legacy: bool) -> None:
 
 def _guest_fault(vcpu: Vcpu, trap: Trap) -> VcpuExit | None:
     """Memory is mapped when it is first touched; what is no memory is a device of user space's."""
-    address = trap.htval << 2 | trap.tval & 3
+    address = trap.address
     store = trap.cause == Cause.STORE_GUEST_PAGE
     if vcpu.vm.map_page(address, store=store):
         return None
@@ -124,11 +106,12 @@ def _guest_fault(vcpu: Vcpu, trap: Trap) -> VcpuExit | None:
             raise KvmError(errno.EOPNOTSUPP, f"the guest executes at {address:#x}, where no memory is")
         vcpu.inject(Cause.FETCH_ACCESS, trap.tval)
         return None
-    return _mmio(vcpu, address)
+    return _mmio(vcpu, trap)
 
 
-def _mmio(vcpu: Vcpu, address: int) -> VcpuExit:
-    access = decode_access(vcpu.fetch())
+def _mmio(vcpu: Vcpu, trap: Trap) -> VcpuExit:
+    address = trap.address
+    access = read_transformed(trap.tinst) if trap.tinst & 1 else decode_access(vcpu.fetch())
     if access is None:
         raise KvmError(
             errno.EOPNOTSUPP, f"the instruction at {vcpu.context.get('pc'):#x} is no load or store that KVM knows"

@@ -169,6 +169,7 @@ class Vcpu:
         if not self.ran:
             self.ran = True
             settle(self)
+            self.reconfigure()
         self.finish_exit()
         if self._resume is not None:
             (address, opaque), self._resume = self._resume, None

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from emulator.hart.fields import Privilege
 from emulator.kvm import migration
 from emulator.kvm.errors import KvmError
 from emulator.kvm.exits import BudgetExit, DebugExit, InterruptedExit, VcpuExit
 from emulator.kvm.gstage import address_bits
+from emulator.kvm.journal import Journal
 from emulator.kvm.memory import SLOT_ALIGNMENT, Slot, Slots, moved
-from emulator.kvm.traps import Trap, handle
+from emulator.kvm.trap import Trap
+from emulator.kvm.traps import handle
 from emulator.kvm.vcpu import Vcpu
-from emulator.kvm.world import World
+from emulator.kvm.world import World, WorldOptions
 from emulator.stops import BreakpointHit, BudgetSpent, HypervisorExit, Stop, WatchpointHit
 
 if TYPE_CHECKING:
     from emulator.hart.block import HartBlock
     from emulator.kvm.system import Kvm
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 ENDLESS: Final = 1 << 62
 MASK64: Final = (1 << 64) - 1
 
@@ -34,11 +38,12 @@ class Vm:
         vcpus: By number.
         mp_state_reset: Whether the capability MP_STATE_RESET has been enabled.
         delta: What is added to the host's time to have the guest's.
+        journal: The last exits and SBI calls.
         user_space: Called with an exit while the machine runs; returns whether it has handled it, so that the guest
             goes on at once. Without it, and for what it does not handle, the run comes back.
     """
 
-    def __init__(self, kvm: Kvm, max_vcpus: int, memory: int, engine: str) -> None:
+    def __init__(self, kvm: Kvm, max_vcpus: int, memory: int, options: WorldOptions) -> None:
         self.kvm = kvm
         self.vcpus: dict[int, Vcpu] = {}
         self.mp_state_reset = False
@@ -47,10 +52,11 @@ class Vm:
         self.slots = Slots(1 << address_bits(kvm.host.satp_mode))
         self._max_vcpus = max_vcpus
         self._memory = memory
-        self._engine = engine
+        self._options = options
         self._world: World | None = None
         self._busy = False
-        self._exit: tuple[Vcpu, VcpuExit] | None = None
+        self.journal = Journal()
+        self._exit: tuple[Vcpu, VcpuExit | KvmError] | None = None
 
     def create_vcpu(self, number: int) -> Vcpu:
         """Make a vcpu.
@@ -79,7 +85,7 @@ class Vm:
     def world(self) -> World:
         """The machine under the guest; it is built when it is first needed."""
         if self._world is None:
-            self._world = World(self.kvm.host, self._max_vcpus, self._memory, self._engine)
+            self._world = World(self.kvm.host, self._max_vcpus, self._memory, self._options)
             self._world.machine.hypervisor = self
             for vcpu in self.vcpus.values():
                 vcpu.timer.time_changed()
@@ -142,8 +148,7 @@ class Vm:
         Raises:
             KvmError: EFAULT if not all of it is memory.
         """
-        debug = self.world.machine.debug
-        return b"".join(debug.read_memory(0, host, size, physical=True) for host, size in self._pieces(address, length))
+        return b"".join(self.world.read(host, size) for host, size in self._pieces(address, length))
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write guest physical memory: all of it or nothing.
@@ -153,7 +158,7 @@ class Vm:
         """
         done = 0
         for host, size in list(self._pieces(address, len(data))):
-            self.world.machine.debug.write_memory(0, host, data[done : done + size], physical=True)
+            self.world.write(host, data[done : done + size])
             done += size
 
     def _pieces(self, address: int, length: int) -> Iterator[tuple[int, int]]:
@@ -176,6 +181,19 @@ class Vm:
         self.world.gstage.map(address, host, slot.address, slot.end, writable=not slot.readonly)
         return True
 
+    def locate(self, address: int) -> int | None:
+        """Host physical address of a guest physical one; None where no memory is."""
+        slot = self.slots.find(address)
+        return None if slot is None else slot.to_host(address)
+
+    def populate(self) -> None:
+        """Map all memory now, so that no guest leaves because it touches a page for the first time."""
+        for slot in self.slots:
+            address = slot.address
+            while address < slot.end:
+                host, writable = slot.to_host(address), not slot.readonly
+                address = self.world.gstage.map(address, host, slot.address, slot.end, writable=writable)
+
     def demand_room(self, size: int) -> None:
         """See whether all slots together may have so much memory.
 
@@ -187,28 +205,38 @@ class Vm:
 
     # Saving and restoring.
 
-    def save(self) -> bytes:
+    def save(self, user_space: Mapping[str, Any] = NOTHING) -> bytes:
         """The virtual machine as a file's content (`emulator.kvm.statefile`), for `restore` here or elsewhere.
+
+        Args:
+            user_space: What user space adds, such as its devices; plain values that JSON can hold.
 
         Raises:
             KvmError: EBUSY while it runs.
         """
         self._demand_halted("saving")
-        return migration.save(self)
+        if self._world is not None:
+            self._world.machine.settle()
+        return migration.save(self, user_space)
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, data: bytes, check: Callable[[Mapping[str, Any]], None] = lambda _: None) -> None:
         """Become a saved virtual machine; this one has neither vcpus nor memory yet.
+
+        Args:
+            data: The file's content.
+            check: Called with the file's description before anything changes: `slots`, `vcpus` and what user space has
+                added, `user_space`. It raises what it does not like.
 
         Raises:
             StateError: For a damaged or foreign file, and for what this host or kernel does not have: the error names
                 the register. The virtual machine is then as it was.
         """
         self._demand_halted("restoring")
-        migration.restore(self, data)
+        migration.restore(self, data, check)
 
     def like(self) -> Vm:
         """Another virtual machine of the same kind, empty."""
-        return Vm(self.kvm, self._max_vcpus, self._memory, self._engine)
+        return Vm(self.kvm, self._max_vcpus, self._memory, self._options)
 
     # Time.
 
@@ -221,6 +249,15 @@ class Vm:
     def host_time(self) -> int:
         """The host's `time`, in ticks."""
         return 0 if self._world is None else self._world.machine.clock.mtime
+
+    @property
+    def latest_time(self) -> int:
+        """The guest's `time` on the hart that is ahead of the others: none has seen a later one."""
+        if self._world is None:
+            return self.time
+        machine = self._world.machine
+        ahead = machine.ticks(max(hart.get("time_base") for hart in machine.harts))
+        return max(ahead, self.host_time) + self.delta & MASK64
 
     def set_time(self, value: int) -> None:
         """Let the guest's time be `value` now, for all vcpus."""
@@ -260,12 +297,41 @@ class Vm:
             vcpu.prepare()
         if immediate_exit:
             return vcpus[0], InterruptedExit()
-        machine = self.world.machine
+        only = frozenset(vcpu.id for vcpu in vcpus)
+        return self._judge(self._advance(ENDLESS if budget is None else budget, only), vcpus)
+
+    def advance(self, budget: int, *, only: frozenset[int] | None = None) -> Stop:
+        """As `Machine.run` of the machine under the guest, for who drives that: all vcpus are brought to run first.
+
+        Raises:
+            KvmError: EBUSY while something runs already.
+        """
+        self._demand_halted("a vcpu")
+        for vcpu in self.vcpus.values():
+            vcpu.prepare()
+        return self._advance(budget, only)
+
+    def _advance(self, budget: int, only: frozenset[int] | None) -> Stop:
         with self._running():
             for vcpu in self.vcpus.values():
                 vcpu.enter()
-            stop = machine.run(ENDLESS if budget is None else budget, only=frozenset(vcpu.id for vcpu in vcpus))
-        return self._judge(stop, vcpus)
+            return self.world.machine.run(budget, only=only)
+
+    def step(self, number: int) -> Stop:
+        """As `Machine.step`: one instruction of a vcpu; one that is stopped makes none.
+
+        Raises:
+            KvmError: EBUSY while something runs already.
+        """
+        self._demand_halted("a vcpu")
+        for vcpu in self.vcpus.values():
+            vcpu.prepare()
+        if self.vcpus[number].stopped:
+            return BudgetSpent()
+        with self._running():
+            for vcpu in self.vcpus.values():
+                vcpu.enter()
+            return self.world.machine.step(number)
 
     def interrupt(self) -> None:
         """From any thread: let the run at hand come back with `InterruptedExit`."""
@@ -279,26 +345,43 @@ class Vm:
     def trapped(self, hart: HartBlock) -> Stop | None:
         """A hart has left its guest (`emulator.machine.Hypervisor`): do what the hypervisor does, and go back."""
         vcpu = self.vcpus[hart.index]
+        trap = Trap(*(hart.get(name) for name in ("scause", "stval", "htval", "htinst")))
+        pc = hart.get("sepc")
+        leaving: VcpuExit | KvmError | None
+        try:
+            leaving = self._handle(vcpu, hart, trap)
+        except KvmError as error:
+            leaving = error
+        record = self.journal.left(vcpu, pc, trap, leaving)
+        if isinstance(leaving, KvmError):
+            self._exit = vcpu, leaving
+            return HypervisorExit(hart.index, f"KVM_RUN of vcpu {vcpu.id} failed: {leaving}", failed=True)
+        if leaving is not None:
+            self.world.machine.catches.left_guest(hart.index, record.reason, record)
+            if self.user_space is None or not self.user_space(vcpu, leaving):
+                self._exit = vcpu, leaving
+                return HypervisorExit(hart.index, f"vcpu {vcpu.id} left for user space: {leaving}")
+        vcpu.prepare()
+        vcpu.enter()
+        return None
+
+    def _handle(self, vcpu: Vcpu, hart: HartBlock, trap: Trap) -> VcpuExit | None:
+        """The hart goes back to its guest's instruction; then the trap is handled."""
         if hart.get("priv") != Privilege.S:
             raise KvmError(errno.EFAULT, f"the guest left for M-mode with cause {hart.get('mcause')}")
-        trap = Trap(hart.get("scause"), hart.get("stval"), hart.get("htval"))
         hart.put("pc", hart.get("sepc"))
         hart.put("priv", hart.get("mstatus") >> 8 & 1)
         hart.put("virt", 1)
-        leaving = handle(vcpu, trap)
-        if leaving is None or (self.user_space is not None and self.user_space(vcpu, leaving)):
-            vcpu.prepare()
-            vcpu.enter()
-            return None
-        self._exit = vcpu, leaving
-        return HypervisorExit(hart.index)
+        return handle(vcpu, trap)
 
     def _judge(self, stop: Stop, vcpus: Sequence[Vcpu]) -> tuple[Vcpu, VcpuExit]:
         match stop:
             case HypervisorExit():
                 assert self._exit is not None
-                left, self._exit = self._exit, None
-                return left
+                (vcpu, left), self._exit = self._exit, None
+                if isinstance(left, KvmError):
+                    raise left
+                return vcpu, left
             case BudgetSpent():
                 return vcpus[0], BudgetExit()
             case BreakpointHit(hart=hart) | WatchpointHit(hart=hart):

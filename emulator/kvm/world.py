@@ -6,10 +6,12 @@ and what the hypervisor would do in HS-mode is done in Python.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from emulator.config import MachineConfig
+from emulator.config import IcountConfig, MachineConfig
 from emulator.errors import CsrRefused
 from emulator.hart import csrs
 from emulator.hart.fields import Privilege
@@ -30,6 +32,8 @@ TABLES_SIZE: Final = 8 << 20
 HANDLER: Final = RAM_BASE
 """Where the hypervisor's trap handler would be: `stvec` in HS-mode."""
 PAGE: Final = 0x1000
+CLEARED: Final = 1 << 20
+"""Bytes that are cleared at once."""
 
 HSTATUS: Final = 1 << 21 | 1 << 8 | 1 << 7
 """VTW: the guest's WFI traps; SPVP and SPV: into VS-mode."""
@@ -58,6 +62,23 @@ def host_cpu(host: Host) -> CpuConfig:
     return CpuConfig("host", names, frozenset(TRANSLATIONS[: host.satp_mode - 7]))
 
 
+@dataclass(frozen=True, slots=True)
+class WorldOptions:
+    """How the machine under a guest is run; no guest can tell but by its time.
+
+    Attributes:
+        engine: As of `Machine`.
+        icount: How time passes.
+        entropy: Seed of the harts' entropy sources.
+        progress: As of `Machine`.
+    """
+
+    engine: str = "compiled"
+    icount: IcountConfig = field(default_factory=IcountConfig)
+    entropy: int = 0
+    progress: Callable[[str], None] | None = None
+
+
 class World:
     """The host of one virtual machine.
 
@@ -65,14 +86,14 @@ class World:
         host: What hardware it is.
         vcpus: How many harts.
         memory: Bytes of host memory for slots.
-        engine: As of `Machine`.
+        options: How the machine is run.
     """
 
-    def __init__(self, host: Host, vcpus: int, memory: int, engine: str) -> None:
+    def __init__(self, host: Host, vcpus: int, memory: int, options: WorldOptions) -> None:
         cpu = host_cpu(host)
         size = memory + TABLES_SIZE
-        config = MachineConfig(harts=vcpus, ram_size=size, cpu=cpu)
-        self.machine = Machine(config, transmit=lambda data: None, engine=engine)
+        config = MachineConfig(harts=vcpus, ram_size=size, cpu=cpu, icount=options.icount, entropy=options.entropy)
+        self.machine = Machine(config, transmit=lambda data: None, engine=options.engine, progress=options.progress)
         self.ram = self.machine.ram
         self.memory = HostMemory(RAM_BASE + PAGE, size - PAGE)
         self._words = self.ram.cast("Q")
@@ -131,14 +152,25 @@ class World:
             with suppress(CsrRefused):
                 self.machine.debug.write_csr(hart.index, csrs.BY_NAME[name].number, value)
 
+    def read(self, address: int, length: int) -> bytes:
+        """Host memory."""
+        at = address - RAM_BASE
+        return bytes(self.ram[at : at + length])
+
+    def write(self, address: int, data: bytes) -> None:
+        """Set host memory."""
+        at = address - RAM_BASE
+        self.ram[at : at + len(data)] = data
+        self.machine.debug.forget_pages()
+        self.machine.engine.ram_changed(at, len(data))
+
     def clear(self, address: int, size: int) -> None:
-        """Make host memory zero; what has never been touched costs nothing."""
-        start = address - RAM_BASE
-        for at in range(start, start + size, PAGE):
-            page = self.ram[at : at + PAGE]
-            if any(page):
-                page[:] = bytes(PAGE)
-                self.machine.engine.ram_changed(at, PAGE)
+        """Make host memory zero; what is zero already is only read."""
+        for at in range(address, address + size, CLEARED):
+            length = min(CLEARED, address + size - at)
+            zeros = bytes(length)
+            if self.read(at, length) != zeros:
+                self.write(at, zeros)
 
 
 class GuestRegisters:

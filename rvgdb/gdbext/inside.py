@@ -1,4 +1,4 @@
-"""rvgdb inside GDB: CSRs printed with their fields; $pm, $phys, $tag; the commands csr, pm, ptwalk, trap and kvm.
+"""rvgdb inside GDB: CSRs printed with their fields; $pm, $phys, $tag; the commands csr, pm, ptwalk, trap, kvm and sbi.
 
 `rvgdb gdb-script` prints this file with its tables filled in, to be read with `source FILE`.
 """
@@ -183,12 +183,23 @@ class KvmCommand(Passed):
     name = line = "kvm"
 
 
+class SbiCommand(Passed):
+    """Show the guest's last SBI calls, decoded.
+
+    Usage: sbi [COUNT]
+    """
+
+    name = line = "sbi"
+
+
 def load() -> None:
     """Register everything, once also if the file is read again."""
     gdb.pretty_printers[:] = [one for one in gdb.pretty_printers if getattr(one, "__name__", "") != "find_printer"]
     gdb.pretty_printers.append(find_printer)
-    for make in (PmFunction, PhysFunction, TagFunction, PmCommand, PtwalkCommand, CsrCommand, TrapCommand, KvmCommand):
+    for make in (PmFunction, PhysFunction, TagFunction):
         make()
+    for command in (PmCommand, PtwalkCommand, CsrCommand, TrapCommand, KvmCommand, SbiCommand):
+        command()
 
 
 load()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from emulator.engine.watching import Watch
-from emulator.stops import BreakpointHit, Caught, GuestExit, TrapLoop, WatchKind, WatchpointHit
+from emulator.stops import BreakpointHit, Caught, GuestExit, HypervisorExit, TrapLoop, WatchKind, WatchpointHit
 from protocol.replies import ConsoleOutput, Exited, HardwareBreak, Reply, SoftwareBreak, StopReason, StopReply, WatchHit
 from protocol.requests import BreakpointKind
 from rvgdb.client import Client, thread_of
@@ -47,6 +47,8 @@ def stop_answer(client: Client, halt: Halt) -> tuple[Reply, ...]:
     if isinstance(halt.cause, BreakpointHit) and halt.cause.failure:
         where, why = halt.cause.address, halt.cause.failure
         text += f"stopped at {where:#x} because the breakpoint's condition cannot be evaluated: {why}\n".encode()
+    if isinstance(halt.cause, HypervisorExit):
+        text += f"{halt.cause.text}\n".encode()
     text += client.target.points.tell(halt.cause, client.target.debug.read_pc(halt.hart)).encode()
     reply = stop_reply(client, halt)
     return (ConsoleOutput(text), reply) if text else (reply,)
@@ -71,12 +73,14 @@ def stop_reply(client: Client, halt: Halt, *, asked: bool = False) -> Reply:
             reason = WatchHit(WATCH_KINDS[kind], address)
         case TrapLoop(cause=number):
             signal = FAULT_SIGNALS.get(number, SIGABRT)
+        case HypervisorExit():
+            signal = SIGABRT
         case Paused():
             signal = SIGTRAP if asked else SIGINT
         case Stepped():
             pass
-        case GuestExit(code=code):
-            return Exited(code & 0xFF)
+        case GuestExit():
+            return Exited(cause.status)
         case _:
             assert_never(cause)
     hart = halt.hart

@@ -1,14 +1,16 @@
-"""`catch`: stop at traps and SBI calls; list and delete what was set."""
+"""`catch`: stop at traps, SBI calls and exits of KVM; list and delete what was set."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from emulator.catching import SbiCatch, TrapCatch
+from emulator.catching import ExitCatch, SbiCatch, TrapCatch
 from emulator.hart.fields import INTERRUPT_BIT
 from emulator.hart.layouts import VALUES
+from emulator.kvm.exits import REASONS
 from rvgdb.keyvals import nearest
 from rvgdb.monitor.command import Command, MonitorError, Scene
+from rvgdb.monitor.kvm import find_vm
 
 SBI_IDS: Final = {
     "base": 0x10,
@@ -61,7 +63,16 @@ def _sbi(scene: Scene, which: str) -> str:
     return _set(scene, f"catch sbi {which}".rstrip(), SbiCatch(extension))
 
 
-def _set(scene: Scene, name: str, point: TrapCatch | SbiCatch) -> str:
+def _exit(scene: Scene, which: str) -> str:
+    find_vm(scene)
+    reasons = tuple(REASONS.values())
+    if which and which.lower() not in reasons:
+        known = ", ".join(reasons)
+        raise MonitorError(f"there is no exit reason '{which}'{nearest(which.lower(), reasons)}; there are: {known}")
+    return _set(scene, f"catch kvm-exit {which}".rstrip(), ExitCatch(which.lower() or None))
+
+
+def _set(scene: Scene, name: str, point: TrapCatch | SbiCatch | ExitCatch) -> str:
     entry = scene.target.points.add(name, point)
     return f"{entry.number}: {entry.name}\n"
 
@@ -82,7 +93,7 @@ def _delete(scene: Scene, which: str) -> str:
     return ""
 
 
-VERBS: Final = {"trap": _trap, "sbi": _sbi, "list": _list, "delete": _delete}
+VERBS: Final = {"trap": _trap, "sbi": _sbi, "kvm-exit": _exit, "list": _list, "delete": _delete}
 
 
 def catch(scene: Scene, rest: str) -> str:
@@ -94,13 +105,15 @@ def catch(scene: Scene, rest: str) -> str:
     verb, _, argument = rest.partition(" ")
     act = VERBS.get(verb)
     if act is None:
-        raise MonitorError(f"'catch' takes trap, sbi, list or delete{nearest(verb, list(VERBS)) if verb else ''}")
+        raise MonitorError(
+            f"'catch' takes trap, sbi, kvm-exit, list or delete{nearest(verb, list(VERBS)) if verb else ''}"
+        )
     return act(scene, argument.strip())
 
 
 COMMAND = Command(
     ("catch",),
-    "trap [cause]|sbi [extension]|list|delete number|delete all",
-    "stop when a trap is taken or an SBI call is made; list or delete catches and watches",
+    "trap [cause]|sbi [extension]|kvm-exit [reason]|list|delete number|delete all",
+    "stop when a trap is taken, an SBI call is made or a guest leaves KVM; list or delete catches and watches",
     catch,
 )

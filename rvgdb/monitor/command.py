@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from emulator.kvm import Vm
 from rvgdb.runner import Runner
 from rvgdb.target.machine import Region, Target
 
@@ -24,6 +25,8 @@ class Scene:
         regions: The physical address space, for `info mtree`: name, base and size; ascending.
         gdb_addresses: Where a debugger may attach.
         hart: The hart that commands mean (`cpu N`).
+        vm: The virtual machine, where a guest of the emulated KVM runs.
+        save: Gives that guest as a file's content.
     """
 
     target: Target
@@ -31,6 +34,8 @@ class Scene:
     regions: tuple[tuple[str, Region], ...] = ()
     gdb_addresses: list[str] = field(default_factory=list)
     hart: int = 0
+    vm: Vm | None = None
+    save: Callable[[], bytes] | None = None
 
 
 Action: TypeAlias = Callable[[Scene, str], str]

@@ -6,8 +6,9 @@ import re
 from fnmatch import fnmatchcase
 from typing import Final
 
+from emulator.debug import HOSTS
 from emulator.errors import CsrRefused
-from emulator.hart.layouts import VALUES, CsrField, decoded, field, fields
+from emulator.hart.layouts import HOST_PREFIX, VALUES, CsrField, decoded, field, fields
 from rvgdb.keyvals import nearest
 from rvgdb.monitor.command import Command, MonitorError, Scene
 from rvgdb.monitor.expression import evaluate
@@ -55,21 +56,24 @@ def _value(one: CsrField, value: int) -> str:
 
 def _read(scene: Scene, csr: CsrInfo) -> int:
     try:
-        return scene.target.debug.read_csr(scene.hart, csr.number)
+        return scene.target.debug.read_csr(scene.hart, scene.target.debug.seen(scene.hart, csr.number))
     except CsrRefused as error:
         raise MonitorError(str(error)) from None
 
 
-def described(name: str, number: int, value: int) -> str:
+def described(name: str, number: int, value: int, note: str = "") -> str:
     """A CSR's value on one line, and a line for each of its fields."""
-    lines = [f"{name:<10} {value:#018x}  CSR {number:#05x}\n"]
+    lines = [f"{name:<10} {value:#018x}  CSR {number:#05x}{note}\n"]
     lines += [f"  {one.name:<10} {_bits(one):<8} {_value(one, part)}\n" for one, part in decoded(name, value)]
     return "".join(lines)
 
 
 def show(scene: Scene, csr: CsrInfo) -> str:
     """A CSR as it is now."""
-    return described(csr.name, csr.number, _read(scene, csr))
+    seen = scene.target.debug.seen(scene.hart, csr.number)
+    name = next(info.name for info in scene.target.debug.csrs() if info.number == seen)
+    note = f", in this guest {name}" if seen != csr.number and not csr.name.startswith(HOST_PREFIX) else ""
+    return described(csr.name, csr.number & ~HOSTS, _read(scene, csr), note)
 
 
 def _show_field(scene: Scene, csr: CsrInfo, one: CsrField) -> str:
@@ -77,13 +81,16 @@ def _show_field(scene: Scene, csr: CsrInfo, one: CsrField) -> str:
     return f"{csr.name}.{one.name} = {_value(one, value)}  bits {_bits(one)}\n"
 
 
+def named_value(one: CsrField, text: str) -> int | None:
+    """The value that a field calls so, in whatever case; None where it is no name."""
+    names = VALUES[one.values] if one.values else {}
+    return next((value for value, name in names.items() if name.casefold() == text.casefold()), None)
+
+
 def _number(scene: Scene, one: CsrField | None, text: str) -> int:
     """A value as typed: the name of one that the field can have, or a number."""
-    if one is not None and one.values:
-        for value, name in VALUES[one.values].items():
-            if name.casefold() == text.casefold():
-                return value
-    return evaluate(scene, text)
+    named = None if one is None else named_value(one, text)
+    return evaluate(scene, text) if named is None else named
 
 
 def _listing(scene: Scene, pattern: str) -> str:
@@ -120,7 +127,7 @@ def csr(scene: Scene, rest: str) -> str:
         value = _number(scene, one, text)
         try:
             if one is None:
-                scene.target.debug.write_csr(scene.hart, found.number, value)
+                scene.target.debug.write_csr(scene.hart, scene.target.debug.seen(scene.hart, found.number), value)
             else:
                 write_field(scene.target.debug, scene.hart, found, one, value)
         except CsrRefused as error:

@@ -27,7 +27,7 @@ def _register(scene: Scene, name: str) -> int:
     for info in debug.csrs():
         if info.name == name:
             try:
-                return debug.read_csr(hart, info.number)
+                return debug.read_csr(hart, debug.seen(hart, info.number))
             except CsrRefused as error:
                 raise MonitorError(str(error)) from None
     raise MonitorError(f"unknown register '${name}'")

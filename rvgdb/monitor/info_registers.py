@@ -28,7 +28,7 @@ def _one_hart(scene: Scene, hart: int) -> str:
         if name not in numbers:
             continue
         try:
-            lines.append(f" {name:8} {debug.read_csr(hart, numbers[name]):016x}\n")
+            lines.append(f" {name:8} {debug.read_csr(hart, debug.seen(hart, numbers[name])):016x}\n")
         except CsrRefused as error:
             lines.append(f" {name:8} {error}\n")
     names = [name.replace("fp", "s0") for name in ABI_NAMES]

@@ -29,6 +29,8 @@ def _watch(name: str, example: Watch) -> Action:
         if not words:
             raise MonitorError(f"'{name}' needs an address: {name} {USAGE}")
         watch = replace(example, address=evaluate(scene, words[0]))
+        if scene.vm is not None and watch.space is Space.PHYSICAL:
+            watch = replace(watch, space=Space.GUEST_PHYSICAL)  # a guest's user knows of no other
         for word in words[1:]:
             watch = _with(watch, word)
         if not 0 < watch.length <= (1 << 64) - watch.address:
@@ -92,7 +94,8 @@ def watch_csr(scene: Scene, rest: str) -> str:
         if found is None:
             raise MonitorError(f"{name} has no field '{part}'{nearest(part, [one.name for one in fields(name)])}")
         mask = found.mask
-    entry = scene.target.points.add(f"watch-csr {' '.join(words)}", CsrCatch(known[name], access, mask))
+    number = scene.target.debug.seen(scene.hart, known[name])
+    entry = scene.target.points.add(f"watch-csr {' '.join(words)}", CsrCatch(number, access, mask))
     return f"{entry.number}: {entry.name}\n"
 
 

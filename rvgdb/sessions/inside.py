@@ -13,12 +13,10 @@ from typing import Final
 import trio
 
 from emulator.errors import EmulatorError
-from emulator.machine import Machine
-from rvgdb.configure import machine_config
 from rvgdb.console import Transmitter
 from rvgdb.errors import OptionError, RvgdbError
 from rvgdb.options import parse
-from rvgdb.run import Assembly
+from rvgdb.run import Assembly, build
 from rvgdb.sessions.background import begun
 from rvgdb.sessions.console import OUTPUT_LIMIT, GuestConsole
 from rvgdb.sessions.errors import EmulatorGone
@@ -45,7 +43,7 @@ class InsideMachine(GuestConsole):
             self._token = trio.lowlevel.current_trio_token()
             transmitter = Transmitter()
             transmitter.write = self._show
-            self.machine = Machine(machine_config(settings), transmit=transmitter.transmit, progress=self._say)
+            self.machine = build(settings, transmitter.transmit, self._say)
         except (RvgdbError, EmulatorError) as error:
             raise EmulatorGone(str(error), self.transcript.text()) from None
         self._assembly = Assembly(settings, self.machine, transmitter, self._say)

@@ -41,7 +41,7 @@ class CsrInfo(Protocol):
 
     @property
     def number(self) -> int:
-        """Its address, 12 bits."""
+        """Its address, 12 bits; 0x1000 is added for HS-mode's own of what a guest has, too."""
         ...
 
     @property
@@ -103,6 +103,10 @@ class Debug(Protocol):
 
     def csrs(self) -> Sequence[CsrInfo]:
         """The CSRs that exist."""
+        ...
+
+    def seen(self, hart: int, number: int) -> int:
+        """The CSR that a number of `csrs` means in a hart's mode: in a guest, plain numbers are the guest's."""
         ...
 
     def read_csr(self, hart: int, number: int) -> int:

@@ -14,14 +14,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from emulator.debug import HOSTS
 from emulator.errors import CsrRefused
-from emulator.hart.layouts import MASKING, VALUES, CsrField, field, fields
+from emulator.hart.layouts import HOST_PREFIX, MASKING, VALUES, CsrField, field, fields
 from protocol.description import BitField, EnumType, FlagsType, Register, Type
 from rvgdb.target.api import CsrInfo, Debug
 
 FIRST_CSR: Final = 66
-FIRST_VIEW: Final = FIRST_CSR + 0x1000
-FIRST_FIELD: Final = FIRST_VIEW + 0x1000
+FIRST_VIEW: Final = FIRST_CSR + 2 * HOSTS
+FIRST_FIELD: Final = FIRST_VIEW + 2 * HOSTS
 
 SIZE: Final = 8
 BITS: Final = 8 * SIZE
@@ -54,8 +55,15 @@ class CsrRegister:
     field: CsrField | None = None
 
 
+def _type_of(name: str) -> str:
+    """The type of a CSR with fields; HS-mode's own has that of the plain one."""
+    return name.removeprefix(HOST_PREFIX)
+
+
 def group_of(csr: CsrInfo) -> str | None:
     """Which of our groups a CSR is in; the number says whose it is (manual volume II, "CSR Listing")."""
+    if csr.number & HOSTS:
+        return "hypervisor"
     if csr.number >> 8 == 0x2 or csr.number >> 8 == 0xA:
         return "virtual"
     return "hypervisor" if csr.number >> 8 & 3 == 2 or csr.name in HYPERVISOR_TRAPS else None
@@ -63,7 +71,7 @@ def group_of(csr: CsrInfo) -> str | None:
 
 def _view_type(name: str) -> str:
     if fields(name):
-        return f"{name}_fields"
+        return f"{_type_of(name)}_fields"
     if name.endswith("epc"):
         return "code_ptr"
     return "data_ptr" if name.endswith("tval") else "int"
@@ -73,7 +81,8 @@ def csr_registers(csrs: Iterable[CsrInfo]) -> tuple[CsrRegister, ...]:
     """Every register that shows a CSR, by ascending number."""
     listed = sorted(csrs, key=lambda csr: csr.number)
     plain = [
-        CsrRegister(FIRST_CSR + csr.number, csr.name, csr, csr.name if fields(csr.name) else "int") for csr in listed
+        CsrRegister(FIRST_CSR + csr.number, csr.name, csr, _type_of(csr.name) if fields(csr.name) else "int")
+        for csr in listed
     ]
     views = [
         CsrRegister(FIRST_VIEW + csr.number, f"{csr.name}_view", csr, _view_type(csr.name), group_of(csr))
@@ -99,13 +108,14 @@ def write_field(debug: Debug, hart: int, csr: CsrInfo, part: CsrField, value: in
     largest = part.mask >> part.low
     if not 0 <= value <= largest:
         raise CsrRefused(f"{title} has values from 0 to {largest:#x}, not {value:#x}")
-    before = debug.read_csr(hart, csr.number)
+    number = debug.seen(hart, csr.number)
+    before = debug.read_csr(hart, number)
     try:
-        debug.write_csr(hart, csr.number, part.placed(before, value))
+        debug.write_csr(hart, number, part.placed(before, value))
     except CsrRefused:
         if not csr.writable:
             raise
-    after = part.of(debug.read_csr(hart, csr.number))
+    after = part.of(debug.read_csr(hart, number))
     if after != value:
         raise CsrRefused(f"{title} does not take {part.text(value)}; it is {part.text(after)}")
 
@@ -151,7 +161,7 @@ def _value_names(name: str) -> dict[str, dict[int, str]]:
 
 def csr_types(registers: Sequence[CsrRegister]) -> tuple[Type, ...]:
     """The types of these registers, each before its use."""
-    names = [name for name in dict.fromkeys(register.csr.name for register in registers) if fields(name)]
+    names = [name for name in dict.fromkeys(_type_of(register.csr.name) for register in registers) if fields(name)]
     values: dict[str, dict[int, str]] = {}
     for name in names:
         values |= _value_names(name)

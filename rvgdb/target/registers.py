@@ -112,7 +112,7 @@ class RegisterFile:
             return self._debug.read_priv(hart)
         register = self._csr(number)
         try:
-            value = self._debug.read_csr(hart, register.csr.number)
+            value = self._debug.read_csr(hart, self._debug.seen(hart, register.csr.number))
         except CsrRefused as error:
             raise TargetError(str(error), EFAULT) from None
         return value if register.field is None else register.field.of(value)
@@ -177,7 +177,7 @@ class RegisterFile:
             CsrRefused: It does not take the value.
         """
         if register.field is None:
-            self._debug.write_csr(hart, register.csr.number, value)
+            self._debug.write_csr(hart, self._debug.seen(hart, register.csr.number), value)
         else:
             write_field(self._debug, hart, register.csr, register.field, value)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from rvgdb.sessions import EmulatorProcess, Gdb, find_gdb, find_qemu, open_gdb, open_qemu, open_rvgdb
-from tests.helpers.guests import DEMO, OPENSBI, SMODE, Guest
+from tests.helpers.guests import DEMO, HOSTED, OPENSBI, SMODE, Guest
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,10 @@ def emulator(request: pytest.FixtureRequest) -> Emulator:
     return QEMU
 
 
-@pytest.fixture(params=[DEMO, SMODE], ids=lambda guest: guest.name)
+KVM = pytest.param(HOSTED, marks=pytest.mark.unlike_qemu("QEMU has KVM only on a host that is RISC-V"), id="kvm")
+
+
+@pytest.fixture(params=[pytest.param(DEMO, id="demo"), pytest.param(SMODE, id="opensbi"), KVM])
 def guest(request: pytest.FixtureRequest) -> Guest:
     """Each of the guests."""
     assert isinstance(request.param, Guest)

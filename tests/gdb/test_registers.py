@@ -44,9 +44,9 @@ async def test_info_all_registers(session: Session) -> None:
 
 
 async def test_print_mstatus(session: Session) -> None:
-    """`p/x $mstatus` in a trap handler shows what the manual says a trap does to the interrupt-enable stack."""
+    """`p/x $mstatus` or `$sstatus` in a trap handler shows what a trap does to the interrupt-enable stack."""
     await stop_in_trap(session)
-    mstatus = int((await session.gdb.console("p/x $mstatus")).split(" = ")[1], 16)
+    mstatus = int((await session.gdb.console(f"p/x ${session.guest.mode}status")).split(" = ")[1], 16)
     enabled, before, mode = {"m": (3, 7, 3 << 11), "s": (1, 5, 1 << 8)}[session.guest.mode]
     assert mstatus >> enabled & 1 == 0  # xIE: cleared by the trap
     assert mstatus >> before & 1 == 1  # xPIE: what xIE was

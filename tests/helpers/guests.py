@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,7 @@ class Guest:
         mode: The letter of the trap CSRs of the mode that it runs in.
         timer_cause: The cause of its timer interrupts (Priv. spec, "Machine Cause Register", table of interrupts).
         trap_return: The instruction that leaves its trap handler.
+        accelerator: The value of `-accel`.
     """
 
     name: str
@@ -46,11 +47,17 @@ class Guest:
     mode: str
     timer_cause: int
     trap_return: bytes
+    accelerator: str = "tcg"
 
     @property
     def options(self) -> tuple[str, ...]:
         """The emulator options that run it, stopped at its reset."""
-        return ("-bios", self.firmware, "-kernel", str(self.elf.path), "-S")
+        return ("-accel", self.accelerator, "-bios", self.firmware, "-kernel", str(self.elf.path), "-S")
+
+    @property
+    def reset_pc(self) -> int:
+        """Where its first hart begins: the reset vector, or its entry where there is none."""
+        return 0x1000 if self.accelerator == "tcg" else self.elf.symbols["_start"]
 
     def line_of(self, text: str) -> int:
         """The number of the last source line that contains `text`."""
@@ -89,3 +96,6 @@ SMODE: Final = Guest(
     timer_cause=1 << 63 | 5,
     trap_return=SRET,
 )
+
+HOSTED: Final = replace(SMODE, name="kvm", firmware="none", accelerator="kvm")
+"""The same program as a guest of the emulated KVM."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from emulator.isa.text import assemble
-from emulator.kvm import Host, Kvm, Vcpu, Vm, parse_isa
+from emulator.kvm import Host, Kvm, Vcpu, Vm, WorldOptions, parse_isa
 
 ISA: Final = "rv64imafdch_zicbom_zicboz_zicntr_zicsr_zifencei_smstateen_ssnpm_sstc_svadu"
 MEMORY: Final = 0x8000_0000
@@ -24,7 +24,7 @@ def make_vm(
 ) -> Vm:
     """A virtual machine with memory and vcpus."""
     kvm = Kvm(host or Host(parse_isa(isa)), kernel)
-    vm = kvm.create_vm(max_vcpus=max(vcpus, 1), host_memory=1 << 20, engine=engine)
+    vm = kvm.create_vm(max_vcpus=max(vcpus, 1), host_memory=1 << 20, options=WorldOptions(engine))
     for number in range(vcpus):
         vm.create_vcpu(number)
     vm.set_memory_region(0, MEMORY, SIZE)

@@ -65,9 +65,21 @@ def _run(name: str, chosen: argparse.Namespace) -> Account:
 
 
 def _missed(groups: Sequence[str], accounts: Sequence[Account]) -> list[str]:
-    """Rows that these groups' harts have and no program executed."""
+    """Rows that these groups' harts have and no program executed, of those that were looked at (`compare.ROWS_OF`)."""
     wanted = {row.name for name in groups for row in ROWS if satisfied(row.extension, GROUPS[name].cpu.extensions)}
     return sorted(wanted - ALWAYS_TRAP - {name for account in accounts for name in account.rows})
+
+
+def _summarize(chosen: argparse.Namespace, accounts: Sequence[Account]) -> None:
+    """A line for each group and one for all."""
+    print(f"\n{'group':10} {'programs':>8} {'instructions':>12} {'traps':>9} {'differences':>11}  seeds")
+    for name, one in zip(chosen.groups or GROUPS, accounts, strict=True):
+        seeds = f"{chosen.seed} to {chosen.seed + one.programs - 1}"
+        traps, differences = one.causes.total(), len(one.differences)
+        print(f"{name:10} {one.programs:8,} {one.steps:12,} {traps:9,} {differences:11}  {seeds}")
+    programs, steps = sum(one.programs for one in accounts), sum(one.steps for one in accounts)
+    differences = sum(len(one.differences) for one in accounts)
+    print(f"lockstep: {programs:,} programs, {steps:,} instructions, {differences} differences")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -77,13 +89,11 @@ def main(words: Sequence[str] | None = None) -> int:
         print("scripts/lockstep: Spike is not installed", file=sys.stderr)
         return 2
     accounts = [_run(name, chosen) for name in chosen.groups or GROUPS]
-    programs, steps = sum(one.programs for one in accounts), sum(one.steps for one in accounts)
-    differences = sum(len(one.differences) for one in accounts)
-    print(f"lockstep: {programs} programs, {steps:,} instructions, {differences} differences")
+    _summarize(chosen, accounts)
     missed = _missed(chosen.groups or list(GROUPS), accounts)
     if missed:
         print(f"lockstep: never retired: {' '.join(missed)}")
-    return 1 if differences else 0
+    return 1 if any(one.differences for one in accounts) else 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator.isa.rows import Lift
-from tests.lockstep.layout import BASES, COUNTER, DATA, TARGETS
+from tests.lockstep.layout import BASES, COUNTER, DATA, TARGETS, UNMAPPED
 from tests.lockstep.operands import is_memory, random_value, random_word, writes
 from tests.lockstep.program import ATOMICS
 
@@ -55,7 +55,7 @@ def move_base(build: Builder) -> None:
         address = (address & ~0xFFF) - build.random.randrange(0, 16)
     elif kind < 0.8:
         address &= ~7
-    build.code.constant(number, max(address, DATA + 2048))
+    build.code.constant(number, build.tagged(max(address, DATA + 2048)))
 
 
 def access(*extensions: str) -> Block:
@@ -154,7 +154,8 @@ def amo(build: Builder) -> None:
     for _ in range(build.random.randrange(2, 6)):
         with build.guarded():
             number = build.random.choice(BASES)
-            build.code.constant(number, build.data_address() & ~15)  # `explained.MISALIGNED_ATOMICS`
+            mask = ~0 if "misaligned" in build.cpu.missing else ~15  # `explained.MISALIGNED_ATOMICS`
+            build.code.constant(number, build.data_address() & mask)
             for _ in range(build.random.randrange(1, 4)):
                 row = build.random.choice(rows)
                 build.code.word(random_word(build.random, row) & ~(31 << 15) | number << 15, 4)
@@ -187,19 +188,31 @@ def waits(build: Builder) -> None:
         build.code.op(build.random.choice(("wrs.nto", "wrs.sto")))
 
 
-def cache_blocks(build: Builder) -> None:
-    """CBO instructions in some privilege, enabled by menvcfg and senvcfg or not."""
-    build.raise_privilege()
-    for name in ("menvcfg", "senvcfg"):
-        build.write_csr(name, build.random.choice((0xD0, 0xF0, 0x90, 0x40, 0x80, build.random.getrandbits(8) & ~1)))
-    rows = build.rows("zicbom", "zicboz", fits=lambda row: row.name.startswith("cbo"))
-    build.enter(build.random.choice((0, 1, 3)))
-    for _ in range(build.random.randrange(2, 6)):
-        with build.guarded():
-            number = build.random.choice(BASES)
-            build.code.constant(number, build.data_address() & ~63)  # `explained.BLOCK_TVAL`
-            row = build.random.choice(rows)
-            build.code.word(random_word(build.random, row) & ~(31 << 15) | number << 15, 4)
+def cache_blocks(*, faults: bool = False) -> Block:
+    """CBO instructions in some privilege, enabled by menvcfg and senvcfg or not, anywhere in their blocks.
+
+    Where one can fault, CBO.ZERO is given the beginning of the block (`explained.BLOCK_TVAL`).
+    """
+
+    def block(build: Builder) -> None:
+        build.raise_privilege()
+        for name in ("menvcfg", "senvcfg"):
+            build.write_csr(
+                name, build.random.choice((0xD0, 0xF0, 0xF0, 0x90, 0x40, 0x80, build.random.getrandbits(8) & ~1))
+            )
+        rows = build.rows("zicbom", "zicboz", fits=lambda row: row.name.startswith("cbo"))
+        build.enter(build.random.choice((0, 1, 3)))
+        for _ in range(build.random.randrange(2, 6)):
+            with build.guarded():
+                number = build.random.choice(BASES)
+                row = build.random.choice(rows)
+                address = build.data_address(64)
+                if faults and build.random.random() < 0.1:
+                    address = build.random.choice(UNMAPPED)
+                build.code.constant(number, address & ~63 if faults and row.name == "cbo.zero" else address)
+                build.code.word(random_word(build.random, row) & ~(31 << 15) | number << 15, 4)
+
+    return block
 
 
 def lone_conditional(build: Builder) -> None:

@@ -45,12 +45,14 @@ def float_value(pick: Random, form: FloatFormat) -> int:
 
 
 def _formats(build: Builder) -> tuple[FloatFormat, ...]:
+    if not build.cpu.has("d"):
+        return (SINGLE,)
     return (SINGLE, DOUBLE, HALF) if build.cpu.has("zfhmin") else (SINGLE, DOUBLE)
 
 
 def _load(build: Builder, number: int, form: FloatFormat) -> None:
     build.code.constant(SCRATCH, float_value(build.random, form))
-    build.code.op("fmv.d.x", rd=number, rs1=SCRATCH)
+    build.code.op("fmv.d.x" if build.cpu.has("d") else "fmv.w.x", rd=number, rs1=SCRATCH)
 
 
 def begin(build: Builder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.lockstep.blocks_trap import SUPERVISOR, USER, _settle_traps
+from tests.lockstep.blocks_trap import SUPERVISOR, USER, settle_traps
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import BASES, DATA, DATA_SIZE, TARGETS
 from tests.lockstep.operands import is_memory, random_word
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 FREE: Final = range(2, 15)
 """Entries that programs change: 0 and 1 keep handlers, code and `tohost` within reach, 15 is the background."""
+BLOCK_ENTRIES: Final = range(2, 8)
+KEPT: Final = 0x1B1D
+"""Entries 0 and 1 as every program begins."""
 JR_X5: Final = 0x0002_8067
 
 
-def _address(build: Builder) -> int:
+def random_address(build: Builder) -> int:
     """A `pmpaddr` value over the data area: a plain address, or one with trailing ones (NAPOT)."""
     pick = build.random
     word = build.data_address(8) >> 2
@@ -30,12 +33,31 @@ def _address(build: Builder) -> int:
     return word
 
 
+def block_entries(build: Builder) -> None:
+    """New entries, all TOR or all NAPOT, that part no cache block (`explained.BLOCK_BORDERS`)."""
+    pick = build.random
+    settle_traps(build)
+    ranges, borders = pick.random() < 0.4, []
+    for _ in BLOCK_ENTRIES:
+        word, ones = build.data_address(8) >> 2, pick.randrange(3, 14)
+        borders.append(word & ~15 if ranges else word & ~((1 << ones + 1) - 1) | (1 << ones) - 1)
+    if ranges:
+        borders.sort()
+    value = KEPT
+    for index, border in zip(BLOCK_ENTRIES, borders, strict=True):
+        build.write_csr(f"pmpaddr{index}", border)
+        value |= (pick.choice((0, 1, 1, 3, 3, 4, 5, 7)) | (0x08 if ranges else 0x18)) << 8 * index
+    build.code.constant(31, value)
+    build.code.op("csrrw", rd=0, rs1=31, imm=csr("pmpcfg0"))
+    build.enter(pick.choice((USER, SUPERVISOR, 3)))
+
+
 def entries(build: Builder) -> None:
     """New entries; a locked one now and then."""
     pick = build.random
-    _settle_traps(build)
+    settle_traps(build)
     for index in pick.sample(FREE, pick.randrange(1, 5)):
-        build.write_csr(f"pmpaddr{index}", _address(build))
+        build.write_csr(f"pmpaddr{index}", random_address(build))
     group = pick.choice((0, 2))
     changed = [index for index in FREE if index // 8 == group // 2]
     mask = value = 0
@@ -73,7 +95,7 @@ def execute(build: Builder) -> None:
     """A return instruction written into the data area from M-mode and called from another privilege."""
     pick = build.random
     number = pick.choice(BASES)
-    _settle_traps(build)
+    settle_traps(build)
     with build.guarded():
         build.code.constant(number, build.data_address() & (~1 if build.cpu.has("c") else ~3))
         build.code.constant(6, JR_X5)

@@ -11,7 +11,7 @@ from tests.lockstep.explained import AVOIDED_CSRS
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import BASES, RAISE, TARGETS, UNMAPPED
 from tests.lockstep.operands import is_memory, random_value, random_word
-from tests.lockstep.program import ATOMICS
+from tests.lockstep.program import ATOMICS, MPRV
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
@@ -23,15 +23,16 @@ MACHINE: Final = 3
 
 ILLEGAL_INSTRUCTION: Final = 1 << 2
 CALL_FROM_S: Final = 1 << 9
-MPRV: Final = 1 << 17
 TW: Final = 1 << 21
 TSR: Final = 1 << 22
 DELEGATED: Final = 0xB3FE
 """Bits of medeleg that are writable in both machines; bit 0 only where instructions have four bytes."""
+STORES: Final = ("sb", "sh", "sw", "sd", "hs")
+"""How the names of stores begin: of those of integer registers, and of those into a guest's memory."""
 SUPERVISOR_INTERRUPTS: Final = 0x222
 
 
-def _settle_traps(build: Builder) -> None:
+def settle_traps(build: Builder) -> None:
     """To M-mode, with SRET allowed (so that the supervisor's handler can return) and interrupts off."""
     build.raise_privilege()
     build.code.constant(31, TSR | TW | 1 << 3)
@@ -40,16 +41,18 @@ def _settle_traps(build: Builder) -> None:
 
 def change_privilege(build: Builder) -> None:
     """To another privilege, through M-mode."""
-    _settle_traps(build)
+    settle_traps(build)
     build.enter(build.random.choice((USER, USER, SUPERVISOR, SUPERVISOR, MACHINE)))
 
 
 def delegate(build: Builder) -> None:
     """New delegation. Never both of the causes that `Builder.raise_privilege` counts on."""
     value = random_value(build.random) & (DELEGATED if build.cpu.has("c") else DELEGATED | 1)
+    if build.spaces:
+        value &= ~CALL_FROM_S  # behind it, S-mode would go on where U-mode was, in a space that has no code for it
     if value & CALL_FROM_S:
         value &= ~ILLEGAL_INSTRUCTION
-    _settle_traps(build)
+    settle_traps(build)
     with build.guarded():
         build.code.constant(31, value)
         build.code.op("csrrw", rd=build.random.choice(TARGETS), rs1=31, imm=csr("medeleg"))
@@ -111,9 +114,10 @@ def bad_access(build: Builder) -> None:
     for _ in range(pick.randrange(1, 3)):
         with build.guarded():
             row = pick.choice(rows)
-            before = 0 if row.extension in ATOMICS or row.name[0] == "s" else pick.choice((0, 0, 0, 1, 3, 4, 7))
+            before = 0 if row.extension in ATOMICS or row.name[:2] in STORES else pick.choice((0, 0, 0, 1, 3, 4, 7))
             address = pick.choice(UNMAPPED) - before
-            build.code.constant(number, address & ~15 if row.extension in ATOMICS else address)
+            aligned = 64 if row.name == "cbo.zero" else 16 if row.extension in ATOMICS else 1  # `explained.BLOCK_TVAL`
+            build.code.constant(number, address & -aligned)
             if pick.random() < 0.2:
                 build.code.op("jalr", rd=pick.choice(TARGETS), rs1=number, imm=0)
             else:
@@ -167,20 +171,20 @@ def returns(build: Builder) -> None:
 def trapped_return(build: Builder) -> None:
     """SRET under TSR, WFI under TW, both from S-mode: illegal, to M-mode."""
     pick = build.random
-    _settle_traps(build)
+    settle_traps(build)
     build.write_csr("medeleg", 0)
     build.code.constant(31, TSR | TW)
     build.code.op("csrrs", rd=0, rs1=31, imm=csr("mstatus"))
     build.enter(SUPERVISOR)
     with build.guarded():
         build.code.op(pick.choice(("sret", "wfi")))
-    _settle_traps(build)
+    settle_traps(build)
     build.enter(pick.choice((USER, SUPERVISOR, MACHINE)))
 
 
 def user_wait(build: Builder) -> None:
     """WFI in U-mode, where it is illegal; in M-mode, something pending ends it at once."""
-    _settle_traps(build)
+    settle_traps(build)
     build.write_csr("mie", SUPERVISOR_INTERRUPTS)
     build.write_csr("mip", 1 << build.random.choice((1, 5, 9)))
     with build.guarded():
@@ -194,7 +198,7 @@ def user_wait(build: Builder) -> None:
 def interrupts(build: Builder) -> None:
     """Supervisor interrupts made pending by software, delegated or not, where they are enabled or not."""
     pick = build.random
-    _settle_traps(build)
+    settle_traps(build)
     with build.guarded():
         build.write_csr("mideleg", pick.getrandbits(16))
         build.write_csr("mie", pick.getrandbits(16))
@@ -213,7 +217,7 @@ def interrupts(build: Builder) -> None:
 def borrowed_privilege(build: Builder) -> None:
     """Loads and stores from M-mode under MPRV."""
     pick = build.random
-    _settle_traps(build)
+    settle_traps(build)
     build.code.constant(31, 3 << 11)
     build.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
     build.code.constant(31, MPRV | pick.choice((USER, SUPERVISOR, MACHINE)) << 11)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.lockstep.compare import Comparison, Difference, Outcome
 from tests.lockstep.groups import GROUPS
-from tests.lockstep.spike import SpikeError
+from tests.lockstep.spike import Run, SpikeError, run_spike
 from tests.lockstep.subject import Subject
 
-BATCH: Final = 8
+if TYPE_CHECKING:
+    from emulator.isa.extensions import CpuConfig
+
+BATCH: Final = 32
+AHEAD: Final = 4
 
 
 @dataclass(slots=True)
@@ -47,28 +51,39 @@ class Account:
 
 
 @cache
-def _subject(extensions: tuple[str, ...]) -> Subject:
-    return Subject(next(group.cpu for group in GROUPS.values() if group.extensions == extensions))
+def _subject(cpu: CpuConfig) -> Subject:
+    return Subject(cpu)
 
 
-def compare(name: str, seed: int) -> Outcome:
-    """Run the program of a seed on both machines."""
-    group = GROUPS[name]
+def _finish(comparison: Comparison, spike: Future[Run]) -> Outcome:
     try:
-        return Comparison(group, seed, _subject(group.extensions)).run()
+        return comparison.run(spike.result())
     except SpikeError as error:
-        return Outcome(0, Difference(name, seed, 0, "Spike", (str(error),)))
+        return Outcome(0, Difference(comparison.group.name, comparison.seed, 0, "Spike", (str(error),)))
+
+
+def compare(name: str, seeds: Iterable[int]) -> Iterator[Outcome]:
+    """Run the programs of some seeds on both machines: on Spike a few ahead, while their predecessors are compared."""
+    group = GROUPS[name]
+    waiting: deque[tuple[Comparison, Future[Run]]] = deque()
+    with ThreadPoolExecutor(AHEAD) as pool:
+        for seed in seeds:
+            comparison = Comparison(group, seed, _subject(group.cpu))
+            waiting.append((comparison, pool.submit(run_spike, group.isa, comparison.image.elf())))
+            if len(waiting) > AHEAD:
+                yield _finish(*waiting.popleft())
+        while waiting:
+            yield _finish(*waiting.popleft())
 
 
 def _batch(name: str, seeds: range) -> list[Outcome]:
-    return [compare(name, seed) for seed in seeds]
+    return list(compare(name, seeds))
 
 
 def campaign(name: str, seeds: range, jobs: int) -> Iterator[Outcome]:
     """The outcomes of a group's programs, in order of their seeds."""
     if jobs == 1:
-        for seed in seeds:
-            yield compare(name, seed)
+        yield from compare(name, seeds)
         return
     batches = [seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:

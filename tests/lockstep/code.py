@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from emulator.isa.table import BY_NAME, encode
 
 if TYPE_CHECKING:
     from emulator.isa.rows import Row
+
+
+@lru_cache(maxsize=1 << 15)
+def _encoded(name: str, *values: tuple[str, int]) -> int:
+    """The encoding of an instruction by name; programs have many alike."""
+    return encode(BY_NAME[name], dict(values))
 
 
 class Code:
@@ -40,7 +47,7 @@ class Code:
 
     def op(self, name: str, **values: int) -> None:
         """Emit an instruction by name."""
-        self.row(BY_NAME[name], **values)
+        self.word(_encoded(name, *values.items()), BY_NAME[name].length)
 
     def label(self, hint: str = "") -> str:
         """A new label, still without a place."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 RAM_BASE: Final = 0x8000_0000
-RAM_SIZE: Final = 0x2_0000
+RAM_SIZE: Final = 0x4_0000
 
 MACHINE_HANDLER: Final = RAM_BASE
 SUPERVISOR_HANDLER: Final = RAM_BASE + 0x800
+GUEST_HANDLER: Final = RAM_BASE + 0xC00
+"""VS-mode's, on a hart with H."""
 CODE: Final = RAM_BASE + 0x1000
 CODE_SIZE: Final = 0x7000
 """Handlers and code are one naturally aligned range of 32 KiB, so that one PMP entry can keep them executable."""
@@ -20,6 +22,9 @@ POOL: Final = RAM_BASE + 0x1_1000
 """Initial values of the registers."""
 PRELUDE: Final = RAM_BASE + 0x1_2000
 """Only Spike begins here: it has a timer that must be silenced."""
+TABLES: Final = RAM_BASE + 0x2_0000
+TABLES_SIZE: Final = 0x2_0000
+"""Page tables, of groups that have them."""
 SPIKE_MTIMECMP: Final = 0x0200_4000
 RAM_END: Final = RAM_BASE + RAM_SIZE
 

@@ -7,9 +7,9 @@ import re
 import resource
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.lockstep.layout import RAM_BASE, RAM_SIZE
 
@@ -21,10 +21,16 @@ INSTRUCTIONS: Final = 20_000_000
 LONGEST_LOG: Final = 64 << 20
 """Bytes after which such a program is killed."""
 SECONDS: Final = 60
+LINE: Final = 16
+"""Bytes in a line of the memory that Spike writes."""
 
-_COMMIT: Final = re.compile(r"core +0: (\d) 0x([0-9a-f]{16}) \(0x([0-9a-f]+)\) ?(.*)")
-_EXCEPTION: Final = re.compile(r"core +0: exception (.+), epc 0x([0-9a-f]{16})")
-_TVAL: Final = re.compile(r"core +0: +tval 0x([0-9a-f]{16})")
+_LINE: Final = re.compile(
+    r"core +0: (?:"
+    r"(?P<priv>\d) 0x(?P<pc>[0-9a-f]{16}) \(0x(?P<word>[0-9a-f]+)\) ?(?P<effects>.*)"
+    r"|exception (?P<cause>.+), epc 0x(?P<epc>[0-9a-f]{16})"
+    r"| +tval 0x(?P<tval>[0-9a-f]{16}))"
+)
+"""The lines that tell something; the others, an instruction's text each, do not match."""
 
 
 class SpikeError(Exception):
@@ -40,8 +46,7 @@ def find_spike() -> Path | None:
     return program if program.is_file() else None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What Spike did in one step: an instruction that retired, or one that raised an exception.
 
     Attributes:
@@ -68,72 +73,66 @@ class Step:
     interrupted_pc: int | None = None
 
 
-@dataclass(slots=True)
-class _Effects:
-    registers: list[tuple[int, int]] = field(default_factory=list)
-    floats: list[tuple[int, int]] = field(default_factory=list)
-    csrs: list[tuple[int, int]] = field(default_factory=list)
-    stores: list[tuple[int, int, int]] = field(default_factory=list)
-
-
-def _effects(text: str) -> _Effects:
-    """Read the part of a commit line behind the encoding."""
-    found = _Effects()
-    words = text.split()
+def _retired(line: re.Match[str], interrupted: int | None) -> Step:
+    """The step of a commit line."""
+    priv, pc, word, effects = line.group("priv", "pc", "word", "effects")
+    registers: list[tuple[int, int]] = []
+    floats: list[tuple[int, int]] = []
+    csrs: list[tuple[int, int]] = []
+    stores: list[tuple[int, int, int]] = []
+    words = effects.split()
     at = 0
     while at < len(words):
-        word = words[at]
-        if word == "mem":
+        name = words[at]
+        if name == "mem":
             if at + 2 < len(words) and words[at + 2].startswith("0x"):
                 value = words[at + 2]
-                found.stores.append((int(words[at + 1], 16), (len(value) - 2) // 2, int(value, 16)))
+                stores.append((int(words[at + 1], 16), (len(value) - 2) // 2, int(value, 16)))
                 at += 1
-        elif word[0] == "x":
-            found.registers.append((int(word[1:]), int(words[at + 1], 16)))
-        elif word[0] == "f":
-            found.floats.append((int(word[1:]), int(words[at + 1], 16)))
-        elif word[0] == "c":
-            found.csrs.append((int(word[1:].partition("_")[0]), int(words[at + 1], 16)))
+        elif name[0] == "x":
+            registers.append((int(name[1:]), int(words[at + 1], 16)))
+        elif name[0] == "f":
+            floats.append((int(name[1:]), int(words[at + 1], 16)))
+        elif name[0] == "c":
+            csrs.append((int(name[1:].partition("_")[0]), int(words[at + 1], 16)))
         at += 2
-    return found
+    changes = tuple(registers), tuple(floats), tuple(csrs), tuple(stores)
+    return Step(int(pc, 16), int(priv), int(word, 16), *changes, interrupted_pc=interrupted)
 
 
 def parse(log: str) -> Iterator[Step]:
     """The steps of a log made with `-l --log-commits`."""
     interrupted: int | None = None
-    trap: tuple[str, int] | None = None
-    for line in log.splitlines():
-        commit = _COMMIT.match(line)
-        exception = None if commit else _EXCEPTION.match(line)
-        tval = None if commit or exception else _TVAL.match(line)
-        if trap is not None and tval is None:
-            yield Step(trap[1], None, 0, trap=trap[0], interrupted_pc=interrupted)
+    trap: Step | None = None
+    for line in _LINE.finditer(log):
+        kind = line.lastgroup
+        if trap is not None:
+            yield trap._replace(tval=int(line["tval"], 16)) if kind == "tval" else trap
             trap = interrupted = None
-        if commit:
-            priv, pc, word, rest = commit.groups()
-            did = _effects(rest) if rest else _Effects()
-            yield Step(
-                int(pc, 16),
-                int(priv),
-                int(word, 16),
-                tuple(did.registers),
-                tuple(did.floats),
-                tuple(did.csrs),
-                tuple(did.stores),
-                interrupted_pc=interrupted,
-            )
+        if kind == "effects":
+            yield _retired(line, interrupted)
             interrupted = None
-        elif exception and exception[1].startswith("interrupt"):
-            interrupted = int(exception[2], 16)
-        elif exception:
-            trap = (exception[1], int(exception[2], 16))
-        elif tval and trap is not None:
-            yield Step(trap[1], None, 0, trap=trap[0], tval=int(tval[1], 16), interrupted_pc=interrupted)
-            trap = interrupted = None
+        elif kind == "epc" and line["cause"].startswith("interrupt"):
+            interrupted = int(line["epc"], 16)
+        elif kind == "epc":
+            trap = Step(int(line["epc"], 16), None, 0, trap=line["cause"], interrupted_pc=interrupted)
 
 
-def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> str:
-    """Run an ELF until it writes `tohost`; returns the log.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What Spike says about a program.
+
+    Attributes:
+        log: Its log.
+        memory: What is between the symbols `begin_signature` and `end_signature` at the end, if the program has them.
+    """
+
+    log: str
+    memory: bytes
+
+
+def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> Run:
+    """Run an ELF until it writes `tohost`.
 
     Args:
         isa: The value of `--isa`.
@@ -147,26 +146,32 @@ def run_spike(isa: str, elf: bytes, options: tuple[str, ...] = ()) -> str:
     if program is None:
         raise SpikeError("Spike is not installed; `scripts/test --oracle` installs it")
     with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
-        image, log = Path(folder, "program.elf"), Path(folder, "log")
+        image, log, memory = (Path(folder, name) for name in ("program.elf", "log", "memory"))
         image.write_bytes(elf)
-        memory = f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}"
-        limits = (memory, f"--instructions={INSTRUCTIONS}")
         command: list[str | Path] = [
             program,
             f"--isa={isa}",
             "--priv=msu",
-            *limits,
+            f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}",
+            f"--instructions={INSTRUCTIONS}",
             *options,
             "-l",
             "--log-commits",
             f"--log={log}",
+            f"+signature={memory}",
+            f"+signature-granularity={LINE}",
             image,
         ]
         try:
             _execute(command)
         except subprocess.TimeoutExpired:
             raise SpikeError(f"Spike did not end within {SECONDS} s") from None
-        return log.read_text()
+        return Run(log.read_text(), _memory(memory.read_text()) if memory.exists() else b"")
+
+
+def _memory(text: str) -> bytes:
+    """The bytes of a signature: lines of hexadecimal numbers, each the most significant byte first."""
+    return b"".join(bytes.fromhex(line)[::-1] for line in text.split())
 
 
 def _execute(command: Sequence[str | Path]) -> None:

@@ -28,6 +28,8 @@ class Subject:
 
     def __init__(self, cpu: CpuConfig, engine: str = "compiled") -> None:
         self._rig = Rig(engine, cpu, RAM_SIZE)
+        self._integers = self._rig.hart.words[:REGISTERS]
+        self._floats = self._rig.hart.words[_FLOATS : _FLOATS + REGISTERS]
         self._domain = ReferenceDomain(self._rig.blocks, self._rig.hart, self._rig.backing, self._rig)
 
     def load(self, image: Image, registers: dict[int, int]) -> None:
@@ -63,11 +65,11 @@ class Subject:
 
     def registers(self) -> list[int]:
         """x0 to x31."""
-        return self._rig.hart.words[:REGISTERS].tolist()
+        return self._integers.tolist()
 
     def floats(self) -> list[int]:
         """f0 to f31."""
-        return self._rig.hart.words[_FLOATS : _FLOATS + REGISTERS].tolist()
+        return self._floats.tolist()
 
     def set_register(self, number: int, value: int) -> None:
         """Change a register (x0 stays)."""

@@ -138,7 +138,7 @@ def test_a_counter_set_by_a_debugger(engine: str) -> None:
 def test_memory_that_is_not_there(engine: str) -> None:
     """Reads give what there is before the end, and fail where there is nothing; writes are all or nothing."""
     guest = Guest(engine, LOOP)
-    end = RAM_BASE + len(guest.machine.board._ram)
+    end = RAM_BASE + len(guest.machine.ram)
     assert len(guest.debug.read_memory(0, end - 4, 100)) == 4
     for address in (0, end, 1 << 63):
         with pytest.raises(MemoryUnavailable):

@@ -1,4 +1,4 @@
-"""`rvgdb csr` and `rvgdb gdb-script`."""
+"""`rvgdb csr`, `rvgdb pm` and `rvgdb gdb-script`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def test_a_value_is_decoded_without_a_machine(capsys: pytest.CaptureFixture[str]
         (["csr", "mstaus", "0"], "there is no CSR 'mstaus' (did you mean 'mstatus'?)"),
         (["csr", "satp", "x"], "'x' is no number"),
         (["csr", "satp", "-1"], "-1 does not fit"),
+        (["pm"], "an address, or the values of CSRs"),
+        (["pm", "x"], "'x' is no number"),
+        (["pm", "0", "envcfg=1"], "there is no CSR 'envcfg'"),
+        (["pm", "0", "henvcfg.PM=1"], "henvcfg has no field 'PM' (did you mean 'PMM'?)"),
+        (["pm", "0", "henvcfg.PMM=1"], "henvcfg.PMM does not take reserved; it is off"),
+        (["pm", "0", "mhartid=1"], "mhartid is read-only"),
         (["gdb-script", "x"], "gdb-script takes nothing"),
     ],
 )
@@ -35,6 +41,21 @@ def test_what_is_wrong_is_said(words: list[str], text: str, capsys: pytest.Captu
     """One sentence, status 1."""
     assert main(words) == 1
     assert text in capsys.readouterr().err
+
+
+def test_a_masked_address_needs_no_guest(capsys: pytest.CaptureFixture[str]) -> None:
+    """Zero-extended where Bare, sign-extended where translated, nothing where no field asks for it (Smnpm, Ssnpm)."""
+    tagged = "0xff80008080000000"
+    assert main(["pm", tagged, "henvcfg.PMM=PMLEN16", "senvcfg.PMM=pmlen7", "vsatp.MODE=Sv39"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    meant = {mode.split()[0]: line.split()[-1] for mode, line in zip(lines[::2], lines[1::2], strict=True)}
+    assert meant == {
+        "U": "0x0180008080000000",
+        "S": tagged,
+        "M": tagged,
+        "VU": "0xff80008080000000",
+        "VS": "0x0000008080000000",
+    }
 
 
 def test_the_script_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def test_points_have_numbers(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("catch", "'catch' takes trap, sbi, list or delete"),
+        ("catch", "'catch' takes trap, sbi, kvm-exit, list or delete"),
         ("catch trp", "did you mean"),
         ("catch trap guest-lod-page-fault", "there is no trap cause 'guest-lod-page-fault'"),
         ("catch sbi fwtf", "did you mean"),

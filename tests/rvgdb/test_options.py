@@ -12,7 +12,7 @@ from rvgdb.chardev import File, NoDevice, Null, Stdio, Tcp, Unix
 from rvgdb.errors import OptionError
 from rvgdb.options import OPTIONS, help_text, parse
 from rvgdb.peers import Allowed
-from rvgdb.settings import GdbOption, IcountOption, OnDisconnect, RunSettings, Topic
+from rvgdb.settings import GdbOption, IcountOption, KvmOption, OnDisconnect, RunSettings, Topic
 
 
 def _allowed(*ranges: str) -> Allowed:
@@ -26,6 +26,14 @@ MEANINGS = [
     ("-M virt,dtb=a.dtb,accel=tcg", {"dtb": Path("a.dtb")}),
     ("-accel tcg", {}),
     ("-accel tcg,thread=single", {}),
+    ("-accel kvm", {"kvm": KvmOption()}),
+    ("-accel kvm,kernel=linux-6.13,host-isa=rv64imah", {"kvm": KvmOption(kernel="linux-6.13", host_isa="rv64imah")}),
+    ("-accel kvm,sbi-v01=on", {"kvm": KvmOption(legacy_sbi=True)}),
+    ("-M virt,accel=kvm", {"kvm": KvmOption()}),
+    ("-accel kvm -accel tcg", {"kvm": None}),
+    ("-enable-kvm", {"kvm": KvmOption()}),
+    ("-incoming guest.state", {"incoming": Path("guest.state")}),
+    ("-incoming file:guest.state", {"incoming": Path("guest.state")}),
     ("-cpu rv64", {"cpu": "rv64"}),
     ("-cpu rv64,c=off,zba=on", {"cpu": "rv64,c=off,zba=on"}),
     ("-smp 4", {"harts": 4}),
@@ -113,7 +121,13 @@ ERRORS = [
     ("-M virt,aclint=on", "aclint=on is not supported"),
     ("-M virt,,x=1", "property 'virt,x' is unknown"),
     ("-M virt,", "empty item"),
-    ("-accel kvm", "accelerator 'kvm' is QEMU's"),
+    ("-accel hvf", "accelerator 'hvf' is QEMU's, but not supported by rvgdb; supported: tcg, kvm"),
+    ("-accel kvm,kernal=linux-6.13", "did you mean 'kernel'?"),
+    ("-accel kvm,riscv-aia=auto", "'riscv-aia' is QEMU's"),
+    ("-incoming tcp:0:4444", "guests move through files only; write -incoming FILE"),
+    ("-incoming defer", "guests move through files only"),
+    ("-incoming file:", "the name of a file is needed"),
+    ("-accel kvm,sbi-v01=maybe", "'sbi-v01' takes on or off"),
     ("-accel tgc", "did you mean 'tcg'?"),
     ("-accel tcg,thread=multi", "write thread=single"),
     ("-accel tcg,tb-size=3", "'tb-size' is QEMU's"),

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart.csrs.row import Csr
 from emulator.hart.fields import MASK64
 from emulator.hart.state import TRIGGERS
+from emulator.hart.translation import has
 from emulator.hart.triggers import (
     DISABLED,
     FOR_M,
     FOR_S,
     FOR_U,
+    FOR_VS,
+    FOR_VU,
     MCONTROL,
     MCONTROL6,
     MCONTROL6_HIT,
@@ -36,18 +39,25 @@ NAPOT, AT_LEAST, BELOW = 1, 2, 3
 MASKMAX: Final = 63 << 53
 """Of mcontrol: a NAPOT range may be as large as the address space."""
 
+LARGEST: Final = (1 << 63) - 1
+"""The ones at the end of a NAPOT address for half the address space, the largest range that there is."""
+
 WRITABLE: Final = KINDS | FOR_U | FOR_S | FOR_M | MATCH
 INFO: Final = 1 << 24 | 1 << MCONTROL | 1 << MCONTROL6 | 1 << DISABLED
 """`tinfo`: version 1, and the types that there are."""
 
 
 def _legal(d: Domain, value: Value) -> Value:
-    """What is kept of a `tdata1`. A type that there is not disables the trigger; an unknown match becomes equal."""
+    """What is kept of a `tdata1`. A type that there is not disables the trigger; an unknown match becomes equal.
+
+    `vs` and `vu` are mcontrol6's alone, and "hard-wired to 0 if the hart does not support virtualization mode".
+    """
     kind = d.lshr(value, TYPE_SHIFT)
     unknown = d.ult(BELOW, d.and_(d.lshr(value, MATCH_SHIFT), 15))
     known = d.select(unknown, d.and_(value, MASK64 ^ MATCH), value)
     old = d.or_(d.and_(known, WRITABLE | MCONTROL_HIT), MCONTROL << TYPE_SHIFT | MASKMAX)
-    new = d.or_(d.and_(known, WRITABLE | MCONTROL6_HIT), MCONTROL6 << TYPE_SHIFT)
+    of_guests = d.select(has(d, "h"), FOR_VS | FOR_VU, 0)
+    new = d.or_(d.and_(known, d.or_(WRITABLE | MCONTROL6_HIT, of_guests)), MCONTROL6 << TYPE_SHIFT)
     disabled = DISABLED << TYPE_SHIFT
     return d.select(d.eq(kind, MCONTROL), old, d.select(d.eq(kind, MCONTROL6), new, disabled))
 
@@ -83,8 +93,11 @@ def _write_control(d: Domain, value: Value) -> None:
 
 
 def _write_address(d: Domain, value: Value) -> None:
+    """A NAPOT range beyond the largest becomes the largest, which is how software learns its size (mcontrol6)."""
     index = d.get("tselect")
-    d.put("tdata2", value, index)
+    napot = d.eq(d.and_(d.get("tdata1", index), MATCH), NAPOT << MATCH_SHIFT)
+    too_large = d.both(napot, d.eq(d.and_(value, LARGEST), LARGEST))
+    d.put("tdata2", d.select(too_large, d.and_(value, MASK64 ^ 1 << 62), value), index)
     _arm(d, index)
 
 

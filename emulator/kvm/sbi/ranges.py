@@ -9,8 +9,11 @@ if TYPE_CHECKING:
 
 BASE: Final = "base"
 
+LEGACY: Final = range(9)
+"""Ids of SBI v0.1, which had no functions: each is a call."""
+
 EIDS: Final = {
-    **dict.fromkeys(range(9), "v01"),
+    **dict.fromkeys(LEGACY, "v01"),
     0x10: BASE,
     0x54494D45: "time",
     0x735049: "ipi",

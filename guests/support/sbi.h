@@ -1,4 +1,4 @@
-/* Calls of the RISC-V Supervisor Binary Interface that the guest makes. */
+/* Calls of the RISC-V Supervisor Binary Interface that the guests make. */
 #ifndef GUEST_SBI_H
 #define GUEST_SBI_H
 
@@ -15,14 +15,26 @@ struct sbi_result {
 #define SBI_HSM 0x48534dUL
 #define SBI_SRST 0x53525354UL
 #define SBI_DBCN 0x4442434eUL
+#define SBI_FWFT 0x46574654UL
 #define SBI_LEGACY_PUTCHAR 1UL
 #define SBI_LEGACY_SHUTDOWN 8UL
 
 #define BASE_SPEC_VERSION 0UL
 #define BASE_PROBE 3UL
 #define HSM_START 0UL
+#define HSM_STOP 1UL
 #define HSM_STATUS 2UL
 #define HSM_STOPPED 1
+#define FWFT_SET 0UL
+#define FWFT_GET 1UL
+#define FWFT_POINTER_MASKING_PMLEN 5UL
+#define FWFT_LOCK 1UL
+#define SRST_SHUTDOWN 0UL
+#define SRST_SYSTEM_FAILURE 1UL
+
+#define SBI_NOT_SUPPORTED (-2L)
+#define SBI_INVALID_PARAM (-3L)
+#define SBI_DENIED_LOCKED (-14L)
 
 static inline struct sbi_result sbi_call(u64 extension, u64 function, u64 arg0, u64 arg1, u64 arg2)
 {
