@@ -20,8 +20,8 @@ WRITTEN = [
     ("hstatus", EVERYTHING, 0x0003_0002_0070_03C0),  # HUPMM, VTSR to VTVM, HU, SPVP, SPV, GVA; VSXL is 2
     ("hideleg", EVERYTHING, 0x444),
     ("hie", EVERYTHING ^ 1 << 12, 0x444),  # whether SGEIE can be set where no guest has external interrupts is open
-    ("hvip", EVERYTHING, 0x444),
     ("hip", EVERYTHING, 0x4),
+    ("hvip", EVERYTHING, 0x444),
     ("hcounteren", EVERYTHING, 0xFFFF_FFFF),
     ("htimedelta", 0x1234_5678_9ABC_DEF0, 0x1234_5678_9ABC_DEF0),
     ("htval", 0x2000_1234, 0x2000_1234),
