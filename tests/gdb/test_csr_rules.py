@@ -45,7 +45,7 @@ WRITTEN = [
     ("medeleg", EVERYTHING, 0xF0_B7FF),
     ("pmpaddr0", EVERYTHING, (1 << 54) - 1),
     ("pmpcfg0", 0xE2, 0x80),  # W without R, and reserved bits
-    ("fcsr", 0xFFFF, 0xFF),
+    ("fcsr", 0xFF21, 0x21),
     ("frm", 0xF, 7),
     ("fflags", 0xFF, 0x1F),
     ("tselect", 2, 2),
