@@ -233,8 +233,6 @@ def outcome(kind: str, address: int, way: Way, *, virtual: bool, hgatp: int) -> 
         family = (13, 15)
     elif hgatp and way.mode[0] == "V":
         family = (21, 23)
-    if kind == "sc" and family == (5, 7) and (way.mode == "M" or address < 1 << 57):
-        return None  # without a reservation only the PMP is asked, whose one entry ends there
     return family[kind not in LOADS], address
 
 
