@@ -89,8 +89,8 @@ MASKING: Final = Part(
             ("delete", "break deposit", "continue", "print/x $tag(account)", "pm account", "print *account"),
         ),
         Scene(
-            "A watchpoint on the plain address stops at the store through the tag",
-            ("watch savings", "continue", "delete"),
+            "A watchpoint on the masked address: it is for every alias of the location",
+            ("watch -location *account", "continue", "print savings", "delete"),
         ),
         Scene(
             "VU-mode has senvcfg.PMM, which the guest writes without asking",

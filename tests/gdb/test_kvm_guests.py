@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from rvgdb.sessions import CommandFailed, EmulatorProcess, Gdb, StopReason, find_gdb, open_gdb, open_rvgdb
-from tests.helpers.code import ECALL, SRET
+from tests.helpers.code import ECALL, SRET, WFI
 from tests.helpers.elf import Elf
 from tests.helpers.guests import ROOT
 
@@ -302,6 +302,32 @@ async def test_an_address_space_of_the_second_hart(two_vcpus: Gdb) -> None:
     await gdb.cont()
     stop = await gdb.expect_signal("SIGTRAP")
     assert (stop.thread, stop.function) == (1, "check_second_hart")
+
+
+async def test_a_waiting_guest_can_be_interrupted() -> None:
+    """Ctrl-C stops a vcpu that KVM has put to sleep with nothing to wake it; what it waits for lets it go on."""
+    async with attached() as (gdb, machine):
+        await run_to(gdb, "check_ticks")
+        await run_to(gdb, f"*{ELF.find_code('check_ticks', WFI):#x}")
+        enabled = await gdb.register("vsie")
+        await gdb.set_var("$vsie", 0)
+        await gdb.cont()
+        await gdb.interrupt()
+        await gdb.expect_signal("SIGINT")
+        assert await gdb.integer("$priv") == 5
+        await gdb.set_var("$vsie", enabled)
+        await gdb.cont()
+        await gdb.expect_exit()
+        assert "46 checks, 0 failed" in machine.output.decode()
+
+
+async def test_steps_go_over_waiting(gdb: Gdb) -> None:
+    """A step over `wfi`, which KVM carries out, ends behind it; the timer is heard when the guest runs on."""
+    wait = ELF.find_code("check_ticks", WFI)
+    await run_to(gdb, f"*{wait:#x}")
+    assert (await gdb.stepi()).address == wait + 4
+    await run_to(gdb, "on_tick")
+    assert await gdb.integer("$vscause") == 1 << 63 | 5
 
 
 async def test_the_guest_ends_well_under_a_debugger() -> None:

@@ -177,6 +177,25 @@ LOST_TAG: Final = Explained(
     "subset of instructions (e.g., loads and stores) with an instruction sequence that applies the ignore operation to "
     "the target address of this instruction and then applies the instruction to the transformed address'",
 )
+COMPARED: Final = Explained(
+    "a trigger compares the lowest address of a load or store here; Spike also compares the first one in the second "
+    "page of one that two pages share",
+    _numbers(),
+    "RISC-V Debug Specification, 'mcontrol6', select: 'It is recommended that there are additional compare values for "
+    "the other accessed virtual addresses'",
+)
+FAULT_BEFORE_BREAKPOINT: Final = Explained(
+    "of an AMO that meets a trigger and cannot reach its memory either, Spike reports the access fault",
+    _numbers(),
+    "II, 'Hypervisor Trap Cause Codes', synchronous exception priority: 'Load/store/AMO address breakpoint' is above "
+    "'Load/store/AMO access fault'",
+)
+TRIGGER_FIELDS: Final = Explained(
+    "tdata1 has types and fields in Spike that are not here (mcontrol's maskmax is the other way round), and tdata3 is "
+    "zero here",
+    _numbers(0x7A1, 0x7A3, 0x7A4),
+    "RISC-V Debug Specification, 'Trigger Registers': type, select, size, chain, action are WARL, tdata3 is optional",
+)
 ROOTS: Final = Explained(
     "a write to vsatp by its own address is ignored here where MODE is unsupported, and Spike takes the other fields; "
     "with MODE = Bare, vsatp and hgatp keep the other fields in Spike and vsatp is all zero here",
@@ -206,6 +225,9 @@ NARROWED: Final = (
     BLOCK_BORDERS,
     NO_MODE,
     LOST_TAG,
+    COMPARED,
+    FAULT_BEFORE_BREAKPOINT,
+    TRIGGER_FIELDS,
     ROOTS,
     TIMERS,
 )

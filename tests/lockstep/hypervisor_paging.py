@@ -17,7 +17,7 @@ from emulator.isa.table import decode
 from tests.lockstep.blocks_trap import settle_traps
 from tests.lockstep.handlers import csr
 from tests.lockstep.hypervisor import GUESTS, HS, HU, SPVP, VTVM, M, U, enter, put
-from tests.lockstep.layout import BASES, CODE, DATA, DATA_SIZE, RAM_BASE, TABLES, TABLES_SIZE, TARGETS
+from tests.lockstep.layout import BASES, BEHIND_DEVICES, CODE, DATA, DATA_SIZE, RAM_BASE, TABLES, TABLES_SIZE, TARGETS
 from tests.lockstep.operands import MASK64, is_memory, random_word
 from tests.lockstep.paging import (
     LEGAL,
@@ -333,7 +333,7 @@ def _aim(build: Builder, stage: Stage | None) -> tuple[int, Window | None]:
     if kind < 0.05:
         return address ^ 1 << pick.randrange(seen.tables.bits - 1, 64), None
     if kind < 0.08:
-        return pick.getrandbits(64) & (1 << seen.tables.bits) - 1, None
+        return pick.getrandbits(64) & (1 << seen.tables.bits) - 1 | BEHIND_DEVICES, None
     return address, window
 
 

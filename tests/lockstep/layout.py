@@ -28,6 +28,8 @@ TABLES_SIZE: Final = 0x2_0000
 SPIKE_MTIMECMP: Final = 0x0200_4000
 RAM_END: Final = RAM_BASE + RAM_SIZE
 
+BEHIND_DEVICES: Final = 1 << 33
+"""A bit that keeps an address out of the low ones, where Spike has devices, even if a large page maps it to itself."""
 UNMAPPED: Final = (0x4000_0000, 0x5FFF_FFF8, RAM_END, RAM_END + 0x800, 0x1_0000_0000, 1 << 40, (1 << 63) + 8)
 """Physical addresses where neither machine has anything."""
 

@@ -188,9 +188,14 @@ class Builder:
         """Somewhere in the data area, `slack` bytes from its ends."""
         return DATA + slack + self.random.randrange(0, DATA_SIZE - 2 * slack)
 
+    @property
+    def masks(self) -> bool:
+        """Whether the hart masks pointers."""
+        return any(self.cpu.has(name) for name in MASKING)
+
     def tagged(self, address: int, most: int = 20) -> int:
         """On a hart that masks pointers: an address with other upper bits, at most so many, heeded or not."""
-        if not any(self.cpu.has(name) for name in MASKING) or self.random.random() < 0.3:
+        if not self.masks or self.random.random() < 0.3:
             return address
         bits = min(most, self.random.choice((7, 7, 7, 7, 16, 16, 16, self.random.randrange(1, 20))))
         return address ^ self.random.getrandbits(bits) << 64 - bits
@@ -247,7 +252,7 @@ class Builder:
         )
         for address, data in pieces:
             ram[address - RAM_BASE : address - RAM_BASE + len(data)] = data
-        return Image(bytes(ram), end, shown=bool(self.pieces))
+        return Image(bytes(ram), end, shown=bool(self.pieces) or self.masks)
 
     def _initial(self, number: int) -> int:
         return self.data_address() & ~7 if number in BASES else random_value(self.random)
