@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.access import WRITE, check_data, start_access, translate_data
+from emulator.hart.access import check_data, start_access, translate_data
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.refusal import below_machine, is_guest, is_user, refuse
 from emulator.hart.translation import LOAD, STORE
@@ -65,10 +65,11 @@ def manage_block(d: Domain, formed: Value, enable: Value) -> None:
 def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     """Store zeros to the whole block, or none of them."""
     d.call(check_block_enabled, enable)
-    start = d.and_(formed, MASK64 ^ (BLOCK - 1))
-    d.watch(start_access(d, start), BLOCK, STORE)
+    d.watch(start_access(d, d.and_(formed, MASK64 ^ (BLOCK - 1))), BLOCK, STORE)
     _consider_triggers(d, formed)
-    d.watch_place(d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1)), BLOCK, STORE)
+    block = d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1))
+    d.watch_place(block, BLOCK, STORE)
+    d.put("fault_cause", Cause.STORE_ACCESS)  # of ROM, which is memory
     for at in range(0, BLOCK, 8):
-        d.call(WRITE[8], d.add(start, at), 0)
+        d.store_physical(d.add(block, at), 8, 0)
     d.ret(0)

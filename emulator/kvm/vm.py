@@ -116,8 +116,9 @@ class Vm:
         if old is not None and old.address == address and size:
             return old
         if old is None:
+            used = self.world.memory.used_end
             host = self._allocate(size, address)
-            self.world.clear(host, size)
+            self.world.clear(host, min(size, max(used - host, 0)))
             made = Slot(number, address, size, host, readonly)
         else:
             self.world.gstage.unmap(old.address, old.end)
@@ -345,7 +346,8 @@ class Vm:
     def trapped(self, hart: HartBlock) -> Stop | None:
         """A hart has left its guest (`emulator.machine.Hypervisor`): do what the hypervisor does, and go back."""
         vcpu = self.vcpus[hart.index]
-        trap, pc = Trap(hart.get("scause"), hart.get("stval"), hart.get("htval")), hart.get("sepc")
+        trap = Trap(*(hart.get(name) for name in ("scause", "stval", "htval", "htinst")))
+        pc = hart.get("sepc")
         leaving: VcpuExit | KvmError | None
         try:
             leaving = self._handle(vcpu, hart, trap)
@@ -356,7 +358,7 @@ class Vm:
             self._exit = vcpu, leaving
             return HypervisorExit(hart.index, f"KVM_RUN of vcpu {vcpu.id} failed: {leaving}", failed=True)
         if leaving is not None:
-            self.world.machine.catches.left_guest(hart.index, record.reason, str(record))
+            self.world.machine.catches.left_guest(hart.index, record.reason, record)
             if self.user_space is None or not self.user_space(vcpu, leaving):
                 self._exit = vcpu, leaving
                 return HypervisorExit(hart.index, f"vcpu {vcpu.id} left for user space: {leaving}")

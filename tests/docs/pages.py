@@ -28,6 +28,7 @@ _FENCE: Final = re.compile(r"^```(\w+) run\n(.*?)^```$", re.MULTILINE | re.DOTAL
 _SESSION: Final = re.compile(r"^<!-- rvgdb: (.*) -->$", re.MULTILINE)
 _FILE: Final = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROMPTS: Final = {"console": "$ ", "gdb": "(gdb) ", "lldb": "(lldb) ", "python": ">>> "}
+_DEBUGGERS: Final = ("gdb", "lldb")
 _CONTINUED: Final = "... "
 
 
@@ -94,7 +95,7 @@ def sessions(page: Path) -> list[Session]:
     for match in events:
         if match.re is _SESSION:
             found.append(Session(tuple(match[1].split())))
-        elif match[1] != "console":
+        elif match[1] in _DEBUGGERS:
             found[-1].debugger = match[1]
             found[-1].steps.extend(_steps(match[1], match[2]))
     return found

@@ -65,7 +65,7 @@ def _run(name: str, chosen: argparse.Namespace) -> Account:
 
 
 def _missed(groups: Sequence[str], accounts: Sequence[Account]) -> list[str]:
-    """Rows that these groups' harts have and no program executed."""
+    """Rows that these groups' harts have and no program executed, of those that were looked at (`compare.ROWS_OF`)."""
     wanted = {row.name for name in groups for row in ROWS if satisfied(row.extension, GROUPS[name].cpu.extensions)}
     return sorted(wanted - ALWAYS_TRAP - {name for account in accounts for name in account.rows})
 

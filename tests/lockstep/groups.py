@@ -398,7 +398,7 @@ GROUPS: Final = {
                 (smepmp.entries, 14),
                 (smepmp.security, 3),
                 (pmp.probes, 14),
-                (pmp.execute, 4),
+                (pmp.execute, 8),
                 (compute.access("i", "c"), 4),
             ),
             first=(smepmp.begin,),

@@ -220,7 +220,7 @@ def napot(pte: int) -> int:
 
 def _odd(pick: Random, pte: int, level: int, kinds: Kinds) -> int:
     """The same entry with something wrong or unusual about it."""
-    kind = pick.randrange(9)
+    kind = 3 if level and pick.random() < 0.3 else pick.randrange(9)
     if kind == 0:
         return pte & ~PTE_V
     if kind == 1:
