@@ -190,6 +190,12 @@ FAULT_BEFORE_BREAKPOINT: Final = Explained(
     "II, 'Hypervisor Trap Cause Codes', synchronous exception priority: 'Load/store/AMO address breakpoint' is above "
     "'Load/store/AMO access fault'",
 )
+BLOCKS_COMPARED: Final = Explained(
+    "CBO.CLEAN, CBO.FLUSH and CBO.INVAL are stores to a trigger here and nothing in Spike",
+    _numbers(),
+    "RISC-V Debug Specification, 'Cache Operations': 'For the purposes of debug triggers, two classes of cache "
+    "operations must match as stores', those 'that enable software to maintain coherence' among them",
+)
 TRIGGER_FIELDS: Final = Explained(
     "tdata1 has types and fields in Spike that are not here (mcontrol's maskmax is the other way round), and tdata3 is "
     "zero here",
@@ -232,6 +238,7 @@ NARROWED: Final = (
     LOST_TAG,
     COMPARED,
     FAULT_BEFORE_BREAKPOINT,
+    BLOCKS_COMPARED,
     TRIGGER_FIELDS,
     LOCKDOWN,
     ROOTS,

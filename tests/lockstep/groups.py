@@ -346,8 +346,8 @@ GROUPS: Final = {
         _guest("h-masking", (*_masked(TWO_STAGES), (masking.untranslated, 12)), *MASKS),
         Group(
             "sdtrig",
-            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *MASKS))}",
-            (*FULL, "h", "sdtrig", *MASKS),
+            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', 'zicbom', 'zicboz', *MASKS))}",
+            (*FULL, "h", "sdtrig", "zicbom", "zicboz", *MASKS),
             (
                 (triggers.watch, 8),
                 (triggers.disarm, 1),
@@ -358,6 +358,7 @@ GROUPS: Final = {
                 (masking.configure, 3),
                 (trap.calls, 1),
             ),
+            first=(triggers.begin,),
             length=18,
             translations=TRANSLATIONS,
         ),

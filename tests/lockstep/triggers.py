@@ -33,6 +33,10 @@ MODE_BITS: Final = 1 << 3 | 1 << 4 | 1 << 6 | 1 << 23 | 1 << 24
 FOR_M: Final = 1 << 6
 EQUAL, NAPOT, AT_LEAST, BELOW = 0, 1, 2, 3
 MATCH_SHIFT: Final = 7
+CACHE_FIELDS: Final = 0xF0
+"""CBIE, CBCFE and CBZE of the configuration registers."""
+MANAGEMENT: Final = ("cbo.clean", "cbo.flush", "cbo.inval")
+"""See `explained.BLOCKS_COMPARED`."""
 DMODE: Final = 1 << 59
 MIE: Final = 1 << 3
 SIE: Final = 1 << 1
@@ -61,6 +65,12 @@ def _may_fire(build: Builder, mode: Mode) -> None:
     put(build, "vsstatus", SIE, pick.choice((0, SIE, SIE)))
     if mode == (3, False):
         put(build, "mstatus", MIE, pick.choice((0, MIE, MIE)))
+
+
+def begin(build: Builder) -> None:
+    """Cache-block instructions are allowed everywhere."""
+    for name in ("menvcfg", "henvcfg", "senvcfg"):
+        build.write_csr(name, CACHE_FIELDS)
 
 
 def watch(build: Builder) -> None:
@@ -105,11 +115,13 @@ def accesses(build: Builder) -> None:
         with build.guarded():
             row = pick.choice(rows)
             number = pick.choice(BASES)
-            atomic = row.extension in ATOMICS
-            address = build.tagged(_address(build), 0 if atomic else 20)  # `explained.FAULT_BEFORE_BREAKPOINT`
+            aligned = 64 if row.name == "cbo.zero" else 16 if row.extension in ATOMICS else 1
+            plain = aligned > 1  # `explained.FAULT_BEFORE_BREAKPOINT` and `BLOCK_TVAL`
+            address = build.tagged(_address(build), 0 if plain else 20) & -aligned
             word = random_word(pick, row) & ~(31 << 15) | number << 15
             found = decode(word)
-            build.code.constant(number, (address & ~15 if atomic else address) - (0 if found is None else found.imm))
+            offset = 0 if found is None or row.name.startswith("cbo") else found.imm
+            build.code.constant(number, address - offset)
             build.code.word(word, 4)
         build.code.constant(number, build.data_address() & ~7)
     settle_traps(build)
@@ -124,7 +136,7 @@ def _address(build: Builder) -> int:
 
 
 def _plain(name: str) -> bool:
-    return name != "jalr" and not name.startswith(("hlv", "hsv", "cbo"))
+    return name not in ("jalr", *MANAGEMENT) and not name.startswith(("hlv", "hsv"))
 
 
 def guest_accesses(build: Builder) -> None:
