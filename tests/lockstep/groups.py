@@ -214,7 +214,7 @@ def _guest(name: str, blocks: tuple[Weighted, ...], *more: str) -> Group:
         (*FULL, *WALKED, *more),
         blocks,
         first=(stages.begin, masking.configure),
-        length=14 if more else 11,
+        length=10,
         translations=TRANSLATIONS,
     )
 
@@ -359,7 +359,7 @@ GROUPS: Final = {
                 (trap.calls, 1),
             ),
             first=(triggers.begin,),
-            length=18,
+            length=9,
             translations=TRANSLATIONS,
         ),
         Group(
@@ -368,7 +368,7 @@ GROUPS: Final = {
             (*FULL, "zicbom", "zicboz", "svadu", *MASKS),
             _masked(TRANSLATION),
             first=(paging.begin(3, 4, 5), masking.configure),
-            length=13,
+            length=8,
             translations=TRANSLATIONS,
         ),
         Group(
