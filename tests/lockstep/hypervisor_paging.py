@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import MSTATUS_MPP, MSTATUS_MPRV, MSTATUS_MPV, MSTATUS_MXR, MSTATUS_SUM
+from emulator.hart.fields import (
+    HSTATUS_HU,
+    HSTATUS_SPVP,
+    HSTATUS_VTVM,
+    MSTATUS_MPP,
+    MSTATUS_MPRV,
+    MSTATUS_MPV,
+    MSTATUS_MXR,
+    MSTATUS_SUM,
+)
 from emulator.hart.translation import ENVCFG_ADUE, ENVCFG_PBMTE
 from emulator.isa.table import decode
 from tests.lockstep.blocks_trap import settle_traps
 from tests.lockstep.guest_spaces import kinds, lone, make_world
 from tests.lockstep.handlers import csr
-from tests.lockstep.hypervisor import GUESTS, HS, HU, SPVP, VTVM, M, U, enter, put
+from tests.lockstep.hypervisor import GUESTS, HS, M, U, enter, put
 from tests.lockstep.layout import BASES, BEHIND_DEVICES, TARGETS
 from tests.lockstep.operands import MASK64, is_memory, random_word
 from tests.lockstep.paging import PAGE, PTE_G, random_entry
@@ -140,7 +149,7 @@ def guest_memory(build: Builder) -> None:
     pick = build.random
     _settle(build)
     _permit(build)
-    put(build, "hstatus", HU | SPVP, pick.getrandbits(64) | (HU if pick.random() < 0.7 else 0))
+    put(build, "hstatus", HSTATUS_HU | HSTATUS_SPVP, pick.getrandbits(64) | (HSTATUS_HU if pick.random() < 0.7 else 0))
     stage = _stage(build)
     enter(build, pick.choice((M, HS, HS, U, U)))
     _look(build, stage, _guests(build))
@@ -244,7 +253,7 @@ def switch(build: Builder) -> None:
     """A guest changes its own `satp`, where VTVM lets it, and fences: accesses follow under whatever there is then."""
     pick = build.random
     _settle(build)
-    put(build, "hstatus", VTVM, pick.choice((0, 0, VTVM)))
+    put(build, "hstatus", HSTATUS_VTVM, pick.choice((0, 0, HSTATUS_VTVM)))
     stage = _world(build).first[1]
     build.enter_guest(1)
     for _ in range(pick.randrange(1, 3)):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from emulator.hart.fields import HSTATUS_HU, HSTATUS_SPVP, MSTATUS_MIE, MSTATUS_SIE
 from emulator.hart.state import TRIGGERS
 from emulator.isa.table import decode
 from tests.lockstep.blocks_trap import settle_traps
 from tests.lockstep.handlers import csr
-from tests.lockstep.hypervisor import HU, MODES, SPVP, VS, Mode, enter, put
+from tests.lockstep.hypervisor import MODES, VS, Mode, enter, put
 from tests.lockstep.layout import BASES, TARGETS
 from tests.lockstep.operands import MASK64, is_memory, random_word
 from tests.lockstep.paging import PAGE
@@ -38,8 +39,6 @@ CACHE_FIELDS: Final = 0xF0
 MANAGEMENT: Final = ("cbo.clean", "cbo.flush", "cbo.inval")
 """See `explained.BLOCKS_COMPARED`."""
 DMODE: Final = 1 << 59
-MIE: Final = 1 << 3
-SIE: Final = 1 << 1
 NOP: Final = {"rd": 0, "rs1": 0, "imm": 0}
 
 
@@ -61,10 +60,10 @@ def _modes(pick: Random) -> int:
 def _may_fire(build: Builder, mode: Mode) -> None:
     """Interrupts of a mode on, most of the time: without them a handler of the same mode would not be entered again."""
     pick = build.random
-    put(build, "mstatus", SIE, pick.choice((0, SIE, SIE)))
-    put(build, "vsstatus", SIE, pick.choice((0, SIE, SIE)))
+    put(build, "mstatus", MSTATUS_SIE, pick.choice((0, MSTATUS_SIE, MSTATUS_SIE)))
+    put(build, "vsstatus", MSTATUS_SIE, pick.choice((0, MSTATUS_SIE, MSTATUS_SIE)))
     if mode == (3, False):
-        put(build, "mstatus", MIE, pick.choice((0, MIE, MIE)))
+        put(build, "mstatus", MSTATUS_MIE, pick.choice((0, MSTATUS_MIE, MSTATUS_MIE)))
 
 
 def begin(build: Builder) -> None:
@@ -145,7 +144,7 @@ def guest_accesses(build: Builder) -> None:
     settle_traps(build)
     build.write_csr("mie", 0)
     mode = pick.choice([mode for mode in MODES if not mode[1]])
-    put(build, "hstatus", HU | SPVP, pick.getrandbits(64) | HU)
+    put(build, "hstatus", HSTATUS_HU | HSTATUS_SPVP, pick.getrandbits(64) | HSTATUS_HU)
     _may_fire(build, mode)
     enter(build, mode)
     rows = build.rows(fits=lambda row: row.name.startswith(("hlv", "hsv")))
