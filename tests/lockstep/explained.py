@@ -104,8 +104,8 @@ STATUS_FS: Final = Explained(
     "read-only zero'",
 )
 FIOM: Final = Explained(
-    "FIOM of menvcfg, senvcfg and henvcfg is read-only zero in Spike, also where satp has modes and the manual leaves no "
-    "choice",
+    "FIOM of menvcfg, senvcfg and henvcfg is read-only zero in Spike, also where satp has modes and the manual leaves "
+    "no choice",
     _numbers(0x30A, 0x10A, 0x60A),
     "II, 'Machine Environment Configuration': 'If satp.MODE is read-only zero (always Bare), the implementation may "
     "make FIOM read-only zero'",
