@@ -121,7 +121,7 @@ def restore(vm: Vm, data: bytes, check: Callable[[Mapping[str, Any]], None]) -> 
     for slot in slots:
         vm.set_memory_region(slot.number, slot.address, slot.size, readonly=slot.readonly)
     for index, address in enumerate(pages):
-        vm.write_memory(address, memory[PAGE * index :][:PAGE])
+        vm.write_memory(address, memory[PAGE * index : PAGE * (index + 1)])
     for state in states:
         state.apply(vm)
     vm.set_time(time)
