@@ -366,4 +366,4 @@ async def test_the_guest_ends_well_under_a_debugger() -> None:
         await gdb.cont()
         await gdb.expect_exit()
         assert await machine.wait() == 0
-        assert "60 checks, 0 failed" in machine.output.decode()
+        assert "63 checks, 0 failed" in machine.output.decode()
