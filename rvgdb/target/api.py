@@ -237,6 +237,25 @@ class Machine(Protocol):
 # --- what handlers use ---
 
 
+class Region(Protocol):
+    """A span of physical addresses: `kind` is `ram`, `rom`, `io`, or `gap` where nothing is known to be."""
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        ...
+
+    @property
+    def base(self) -> int:
+        """Its first address."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+
 class Registers(Protocol):
     """Registers by the debugger's numbers, as bytes in target order."""
 
@@ -308,6 +327,10 @@ class Documents(Protocol):
 
     def memory_map(self) -> bytes:
         """RAM and ROM by physical address."""
+        ...
+
+    def region(self, hart: int, address: int) -> Region:
+        """RAM or ROM that an address lies in, or the gap between them. Raises TargetError where it is virtual."""
         ...
 
 

@@ -35,7 +35,11 @@ class FakeCsr:
     writable: bool = True
 
 
-CSRS = (FakeCsr(0x300, "mstatus"), FakeCsr(0xF14, "mhartid", writable=False), FakeCsr(0x341, "mepc"))
+CSRS = (
+    FakeCsr(0x300, "mstatus"),
+    FakeCsr(0xF14, "mhartid", writable=False),
+    FakeCsr(0x341, "mepc"),
+)
 
 
 @dataclass(eq=False)
