@@ -329,6 +329,33 @@ async def test_an_address_space_of_the_second_hart(two_vcpus: Gdb) -> None:
     assert (stop.thread, stop.function) == (1, "check_second_hart")
 
 
+async def test_watched_csrs_are_the_guests(gdb: Gdb) -> None:
+    """`watch-csr` stops behind the guest's own writes: `satp` is `vsatp` here, and senvcfg has a field to wait for."""
+    await gdb.monitor("watch-csr satp")
+    await run_to_catch(gdb)
+    assert (await gdb.frames())[0].function == "turn_on_paging"
+    assert f"which was 0x0 and is {8 << 60 | 1 << 44 | ELF.symbols['root'] >> 12:#x}" in gdb.transcript
+    await gdb.monitor("catch delete 1")
+    await gdb.monitor("watch-csr senvcfg.PMM")
+    for name in ("PMLEN7", "PMLEN16"):
+        await run_to_catch(gdb)
+        assert await pmm(gdb, "senvcfg") == name
+        assert (await gdb.frames())[0].function == "check_user"
+
+
+async def test_faults_and_calls_are_caught(gdb: Gdb) -> None:
+    """`catch trap` stops in the guest's handler, `catch sbi` behind the call that KVM has answered."""
+    await gdb.monitor("catch trap load-page-fault")
+    await run_to_catch(gdb)
+    tagged = ELF.symbols["secret"] | TAG
+    assert (await gdb.register("pc"), await gdb.register("stval")) == (ELF.symbols["trap_entry"], tagged)
+    await gdb.monitor("catch delete 1")
+    await gdb.monitor("catch sbi fwft")
+    await run_to_catch(gdb)
+    assert await gdb.register("a0") == 0
+    assert await pmm(gdb, "henvcfg") == "PMLEN7"
+
+
 async def test_a_waiting_guest_can_be_interrupted() -> None:
     """Ctrl-C stops a vcpu that KVM has put to sleep with nothing to wake it; what it waits for lets it go on."""
     async with attached() as (gdb, machine):
@@ -366,4 +393,4 @@ async def test_the_guest_ends_well_under_a_debugger() -> None:
         await gdb.cont()
         await gdb.expect_exit()
         assert await machine.wait() == 0
-        assert "60 checks, 0 failed" in machine.output.decode()
+        assert "63 checks, 0 failed" in machine.output.decode()
