@@ -43,8 +43,8 @@ PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
 HOSTS: Final = 0x1000
 """Added to the number of a CSR of HS-mode's own, which instructions cannot name while the hart is in a guest."""
-NOWHERE: Final = MASK64
-"""No memory is there: the last byte of the address space."""
+DEVICES: Final = 1 << 63
+"""Added to a guest physical address where no memory is, but maybe a device of user space's."""
 
 
 class GuestMemory(Protocol):
@@ -253,9 +253,24 @@ class Debug:
             try:
                 known = self._domains[hart].call(translate_data, page, LOAD)
             except Trapped as trapped:
-                raise MemoryUnavailable(address, f"the translation faults (cause {trapped.cause})") from None
+                known = self._device_of(hart)
+                if known is None:
+                    raise MemoryUnavailable(address, f"the translation faults (cause {trapped.cause})") from None
             self._pages[hart, page] = known
         return known | address & (PAGE - 1)
+
+    def _device_of(self, hart: int) -> int | None:
+        """Where user space has what a guest page fault was about; None where that is no answer to the fault.
+
+        The fault was the debugger's: the hart shall not find it when it takes a trap of its own.
+        """
+        block = self._harts[hart]
+        address, implicit = block.get("trap_tval2") << 2, block.get("trap_tinst")
+        for name in ("trap_gva", "trap_tval2", "trap_tinst"):
+            block.put(name, 0)
+        if self.guest is None or not address or implicit or self.guest.locate(address) is not None:
+            return None
+        return DEVICES | address
 
     def _changed(self) -> None:
         self.forget_pages()
@@ -275,11 +290,11 @@ class Debug:
             length -= size
 
     def _place(self, address: int) -> int:
-        """The machine's physical address of a physical address of the debugger's; a guest's device has `NOWHERE`."""
+        """The machine's physical address of a physical address of the debugger's; `DEVICES` is added to a guest's."""
         if self.guest is None:
             return address
         place = self.guest.locate(address)
-        return NOWHERE if place is None else place
+        return DEVICES | address if place is None else place
 
     def read_memory(self, hart: int, address: int, length: int, *, physical: bool = False) -> bytes:
         """Read memory without side effects: RAM, ROM, and what devices let be peeked at.
@@ -305,10 +320,8 @@ class Debug:
         at = self._domains[0].backing_offset(physical)
         if at is not None:
             return bytes(self._backing.bytes[at : at + size])
-        if physical == NOWHERE:
-            physical = address
         try:
-            return self._machine.board.bus.peek(physical, size)
+            return self._machine.board.bus.peek(physical & ~DEVICES, size)
         except BusFault:
             raise MemoryUnavailable(address, f"nothing to read at physical address {physical:#x}") from None
 

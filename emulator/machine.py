@@ -35,6 +35,7 @@ from emulator.stops import (
 from emulator.turns import Turns
 
 if TYPE_CHECKING:
+    from emulator.boot import Plan
     from emulator.config import MachineConfig
     from emulator.devices.htif import Htif
     from emulator.memory.bus import Bus
@@ -61,9 +62,11 @@ class Board(Protocol):
 
     Attributes:
         bus: The devices.
+        plan: What is in memory at power-on, and where.
     """
 
     bus: Bus
+    plan: Plan
 
     @property
     def htif(self) -> Htif | None:

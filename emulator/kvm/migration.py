@@ -19,6 +19,9 @@ from emulator.kvm.vcpu import MpState, Vcpu
 if TYPE_CHECKING:
     from emulator.kvm.vm import Vm
 
+CHUNK: Final = 1 << 20
+"""Bytes that are looked at at once: most memory of a guest is zero."""
+ZERO: Final = bytes(PAGE)
 ISA: Final = "isa_ext."
 SBI: Final = "sbi_ext."
 FEATURE: Final = "sbi_fwft."
@@ -60,11 +63,15 @@ def save(vm: Vm, user_space: Mapping[str, Any]) -> bytes:
 def _describe_slot(vm: Vm, slot: Slot, memory: bytearray) -> dict[str, Any]:
     """Pages of zeros are left out."""
     pages = []
-    for address in range(slot.address, slot.end, PAGE):
-        content = vm.read_memory(address, PAGE)
-        if content.count(0) != PAGE:
-            pages.append(address)
-            memory += content
+    for start in range(slot.address, slot.end, CHUNK):
+        chunk = vm.read_memory(start, min(CHUNK, slot.end - start))
+        if chunk == bytes(len(chunk)):
+            continue
+        for at in range(0, len(chunk), PAGE):
+            content = chunk[at : at + PAGE]
+            if content != ZERO:
+                pages.append(start + at)
+                memory += content
     return {
         "number": slot.number,
         "address": slot.address,

@@ -116,8 +116,9 @@ class Vm:
         if old is not None and old.address == address and size:
             return old
         if old is None:
+            used = self.world.memory.used_end
             host = self._allocate(size, address)
-            self.world.clear(host, size)
+            self.world.clear(host, min(size, max(used - host, 0)))
             made = Slot(number, address, size, host, readonly)
         else:
             self.world.gstage.unmap(old.address, old.end)

@@ -110,3 +110,22 @@ async def test_a_guest_moves_under_the_debugger(emulator: Emulator, tmp_path: Pa
         await session.gdb.delete()
         await session.gdb.cont()
         await session.machine.expect_output(session.guest.last_words)
+
+
+async def test_what_kvm_cannot_do_stops_with_the_reason(emulator: Emulator) -> None:
+    """An atomic access to a device fails KVM_RUN: the guest is halted before it, and a reset begins again."""
+    async with attached(emulator, HOSTED) as session:
+        gdb = session.gdb
+        await in_trap(session)
+        pc = await gdb.register("pc")
+        await gdb.write_memory(pc, (0x00A5_302F).to_bytes(4, "little"))  # amoadd.d zero, a0, (a0)
+        await gdb.set_var("$a0", 0x2000_0000)
+        await gdb.cont()
+        await gdb.expect_signal("SIGABRT")
+        assert "KVM_RUN of vcpu 0 failed: EOPNOTSUPP" in gdb.transcript
+        assert await gdb.register("pc") == pc
+        await gdb.monitor("system_reset")
+        await gdb.console("maintenance flush register-cache")
+        assert await gdb.register("pc") == session.guest.reset_pc
+        await gdb.cont()
+        await session.machine.expect_output(session.guest.last_words)

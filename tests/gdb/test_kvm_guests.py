@@ -109,6 +109,31 @@ async def test_what_is_under_the_guest(gdb: Gdb) -> None:
     assert await gdb.integer("$priv") == 5
 
 
+async def test_supervisor_csrs_are_the_guests(gdb: Gdb) -> None:
+    """By their own names the supervisor's CSRs are what the guest means by them, in both modes; HS-mode's are `hs_`."""
+    await run_to(gdb, "check_user")
+    satp = 8 << 60 | 1 << 44 | ELF.symbols["root"] >> 12
+    assert await gdb.register("satp") == satp
+    assert await gdb.register("hs_satp") == 0
+    assert await gdb.register("stvec") == ELF.symbols["trap_entry"]
+    assert await gdb.register("hs_stvec") == 0x8000_0000  # emulator/kvm/world.py: where its handler would be
+    await gdb.set_var("$sscratch", 0)
+    await run_to(gdb, "user_load")
+    await run_to(gdb, "user_load")
+    assert await gdb.integer("$priv") == 4
+    assert await gdb.register("satp") == satp
+    assert await gdb.integer("$sstatus & 0x120") == 0x20  # SPIE and not SPP: run_user has left for VU-mode
+    assert await gdb.register("sscratch") == ELF.symbols["harts"]
+    await run_to(gdb, "trap")
+    tagged = ELF.symbols["user_secret"] | TAG
+    assert (await gdb.register("scause"), await gdb.register("stval")) == (13, tagged)
+    assert await gdb.register("sepc") == ELF.symbols["user_load"]
+    assert await gdb.register("vsepc") == ELF.symbols["user_load"]
+    await gdb.set_var("$sscratch", 0x1234)
+    assert await gdb.register("vsscratch") == 0x1234
+    assert await gdb.register("hs_sscratch") == 0
+
+
 async def test_memory_is_the_guests(gdb: Gdb) -> None:
     """Addresses are the guest's virtual ones, tagged ones as the mode at hand masks them."""
     secret = ELF.symbols["secret"]

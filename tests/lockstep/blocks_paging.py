@@ -9,7 +9,17 @@ from emulator.hart.translation import ENVCFG_ADUE, ENVCFG_PBMTE, PTE_N, SATP_MOD
 from emulator.isa.table import decode
 from tests.lockstep.blocks_trap import MACHINE, SUPERVISOR, USER, settle_traps
 from tests.lockstep.handlers import MPP, csr
-from tests.lockstep.layout import BASES, DATA, DATA_SIZE, RAM_BASE, RAM_END, TABLES, TABLES_SIZE, TARGETS
+from tests.lockstep.layout import (
+    BASES,
+    BEHIND_DEVICES,
+    DATA,
+    DATA_SIZE,
+    RAM_BASE,
+    RAM_END,
+    TABLES,
+    TABLES_SIZE,
+    TARGETS,
+)
 from tests.lockstep.operands import is_memory, random_word
 from tests.lockstep.paging import PAGE, PAGE_SHIFT, PPN_SHIFT, PTE_G, Kinds, Tables
 from tests.lockstep.program import ATOMICS
@@ -98,7 +108,7 @@ def _aim(build: Builder, space: Space) -> tuple[int, Window]:
     if kind < 0.05:
         return (window.start + offset) ^ 1 << pick.randrange(space.tables.bits - 1, 64), window
     if kind < 0.08:
-        return pick.getrandbits(64) & (1 << space.tables.bits - 1) - 1, window
+        return pick.getrandbits(64) & (1 << space.tables.bits - 1) - 1 | BEHIND_DEVICES, window
     return window.start + offset & (1 << 64) - 1, window
 
 

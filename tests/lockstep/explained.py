@@ -178,7 +178,7 @@ LOST_TAG: Final = Explained(
     "the target address of this instruction and then applies the instruction to the transformed address'",
 )
 COMPARED: Final = Explained(
-    "a trigger compares the lowest address of a load or store here; Spike also compares the first address in the second "
+    "a trigger compares the lowest address of a load or store here; Spike also compares the first one in the second "
     "page of one that two pages share",
     _numbers(),
     "RISC-V Debug Specification, 'mcontrol6', select: 'It is recommended that there are additional compare values for "
@@ -194,7 +194,7 @@ TRIGGER_FIELDS: Final = Explained(
     "tdata1 has types and fields in Spike that are not here (mcontrol's maskmax is the other way round), and tdata3 is "
     "zero here",
     _numbers(0x7A1, 0x7A3, 0x7A4),
-    "RISC-V Debug Specification, 'Trigger Registers': type, select, size, chain and action are WARL, tdata3 is optional",
+    "RISC-V Debug Specification, 'Trigger Registers': type, select, size, chain, action are WARL, tdata3 is optional",
 )
 ROOTS: Final = Explained(
     "a write to vsatp by its own address is ignored here where MODE is unsupported, and Spike takes the other fields; "

@@ -26,6 +26,7 @@ from emulator.hart.translation import (
     SATP_MODE,
     SV39,
 )
+from tests.lockstep.layout import BEHIND_DEVICES
 
 if TYPE_CHECKING:
     from random import Random
@@ -152,10 +153,15 @@ class Tables:
 
 
 def random_page(pick: Random, tables: Tables, level: int, *, signed: bool) -> int:
-    """An address at which a page of a level begins: `signed` extends the sign, as virtual addresses have it."""
+    """An address at which a page of a level begins: `signed` extends the sign, as virtual addresses have it.
+
+    It is none of those where Spike has devices, in case that a large page of another space maps it to itself.
+    """
     address = pick.getrandbits(tables.bits) & -tables.span(level)
     if pick.random() < 0.5:
         address &= (1 << tables.bits - INDEX_BITS) - 1  # share tables with others, of which there are not many
+    if tables.span(level) <= BEHIND_DEVICES:
+        address |= BEHIND_DEVICES
     if signed and address >> tables.bits - 1:
         address |= -1 << tables.bits & (1 << 64) - 1
     return address
@@ -210,7 +216,7 @@ def napot(pte: int) -> int:
 
 def _odd(pick: Random, pte: int, level: int, kinds: Kinds) -> int:
     """The same entry with something wrong or unusual about it."""
-    kind = pick.randrange(9)
+    kind = 3 if level and pick.random() < 0.3 else pick.randrange(9)
     if kind == 0:
         return pte & ~PTE_V
     if kind == 1:
