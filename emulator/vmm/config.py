@@ -16,6 +16,9 @@ from emulator.kvm.extensions import IDS
 HOST_MODEL: Final = "host"
 """The only model that a vcpu can be."""
 
+HYPERVISOR: Final = "h"
+"""The extension without which there is no KVM."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestConfig:
@@ -52,7 +55,7 @@ def make_host(isa: str | None, *, legacy_sbi: bool = False) -> Host:
     foreign = sorted(name for name in extensions if name not in BY_NAME)
     if foreign:
         raise ConfigError(f"host-isa: this machine has no '{foreign[0]}'{_nearest(foreign[0])}; leave it out")
-    if "h" not in extensions:
+    if HYPERVISOR not in extensions:
         raise ConfigError("host-isa: a host without the hypervisor extension has no KVM; add h, as in rv64imafdch")
     return Host(extensions, legacy_sbi=legacy_sbi)
 
