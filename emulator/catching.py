@@ -153,11 +153,14 @@ class Catches:
                 self._stop(Caught(hart, catch, text))
                 return
 
-    def left_guest(self, hart: int, reason: str, text: str) -> None:
-        """A guest leaves for user space; the stop is behind the instruction, when user space has answered."""
+    def left_guest(self, hart: int, reason: str, record: object) -> None:
+        """A guest leaves for user space, as `record` tells.
+
+        The stop is behind the instruction, when user space has answered.
+        """
         for catch in self._catches:
             if isinstance(catch, ExitCatch) and catch.reason in (None, reason):
-                self._stop(Caught(hart, catch, text))
+                self._stop(Caught(hart, catch, str(record)))
                 return
 
     def csr_accessed(self, hart: int, named: int, phase: int) -> None:

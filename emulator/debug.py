@@ -5,9 +5,11 @@ CSR rules and translation are the hart's own, executed on the reference domain; 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from emulator.engine.judging import STEP_LIMIT, Failure
@@ -41,8 +43,8 @@ PAGE: Final = 0x1000
 MASK64: Final = (1 << 64) - 1
 HOSTS: Final = 0x1000
 """Added to the number of a CSR of HS-mode's own, which instructions cannot name while the hart is in a guest."""
-NOWHERE: Final = MASK64
-"""No memory is there: the last byte of the address space."""
+DEVICES: Final = 1 << 63
+"""Added to a guest physical address where no memory is, but maybe a device of user space's."""
 
 
 class GuestMemory(Protocol):
@@ -53,7 +55,7 @@ class GuestMemory(Protocol):
         ...
 
 
-Printer: TypeAlias = Callable[[int, bytes, tuple[int, ...]], None]
+Printer: TypeAlias = Callable[[int, bytes, int, memoryview], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,10 @@ class Debug:
         self._programs = NO_PROGRAMS
         self.guest: GuestMemory | None = None
         self.printer: Printer | None = None
-        """Told what breakpoints print: the hart, a text in the notation of C's printf, and its arguments."""
+        """Told what breakpoints print: the hart, a text in the notation of C's printf, and prints of it in a row.
+
+        A print is a 64-bit word that means nothing, and the arguments; the number in between is how many words it has.
+        """
         self._watchpoints: list[Watch] = []
         self._pages: dict[tuple[int, int], int] = {}
         """Physical page by hart and virtual page, until anything changes: a debugger reads many times between stops."""
@@ -248,9 +253,24 @@ class Debug:
             try:
                 known = self._domains[hart].call(translate_data, page, LOAD)
             except Trapped as trapped:
-                raise MemoryUnavailable(address, f"the translation faults (cause {trapped.cause})") from None
+                known = self._device_of(hart)
+                if known is None:
+                    raise MemoryUnavailable(address, f"the translation faults (cause {trapped.cause})") from None
             self._pages[hart, page] = known
         return known | address & (PAGE - 1)
+
+    def _device_of(self, hart: int) -> int | None:
+        """Where user space has what a guest page fault was about; None where that is no answer to the fault.
+
+        The fault was the debugger's: the hart shall not find it when it takes a trap of its own.
+        """
+        block = self._harts[hart]
+        address, implicit = block.get("trap_tval2") << 2, block.get("trap_tinst")
+        for name in ("trap_gva", "trap_tval2", "trap_tinst"):
+            block.put(name, 0)
+        if self.guest is None or not address or implicit or self.guest.locate(address) is not None:
+            return None
+        return DEVICES | address
 
     def _changed(self) -> None:
         self.forget_pages()
@@ -270,11 +290,11 @@ class Debug:
             length -= size
 
     def _place(self, address: int) -> int:
-        """The machine's physical address of a physical address of the debugger's; a guest's device has `NOWHERE`."""
+        """The machine's physical address of a physical address of the debugger's; `DEVICES` is added to a guest's."""
         if self.guest is None:
             return address
         place = self.guest.locate(address)
-        return NOWHERE if place is None else place
+        return DEVICES | address if place is None else place
 
     def read_memory(self, hart: int, address: int, length: int, *, physical: bool = False) -> bytes:
         """Read memory without side effects: RAM, ROM, and what devices let be peeked at.
@@ -300,10 +320,8 @@ class Debug:
         at = self._domains[0].backing_offset(physical)
         if at is not None:
             return bytes(self._backing.bytes[at : at + size])
-        if physical == NOWHERE:
-            physical = address
         try:
-            return self._machine.board.bus.peek(physical, size)
+            return self._machine.board.bus.peek(physical & ~DEVICES, size)
         except BusFault:
             raise MemoryUnavailable(address, f"nothing to read at physical address {physical:#x}") from None
 
@@ -398,10 +416,18 @@ class Debug:
 
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints: tell `printer`."""
-        if self.printer is not None:
-            stack = [self._harts[hart].get("judge_stack", at) for at in reversed(range(depth))]
-            self.forget_pages()  # the hart may have changed anything since its slice began
-            self.printer(hart, self._programs.texts[index], tuple(stack[HIDDEN:]))
+        stack = [self._harts[hart].get("judge_stack", at) for at in reversed(range(depth))]
+        self.forget_pages()  # the hart may have changed anything since its slice began
+        self.judge_printed(memoryview(array("Q", [hart << 32 | index, *stack[HIDDEN:]])))
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Breakpoints' commands have printed: tell `printer`, as many prints as are alike at a time."""
+        while words and self.printer is not None:
+            alike, stride = words[0], 1 + self._programs.arguments[words[0] & 0xFFFF_FFFF]
+            count = sum(1 for _ in takewhile(alike.__eq__, words[::stride]))
+            text = self._programs.texts[alike & 0xFFFF_FFFF]
+            self.printer(alike >> 32, text, stride, words[: count * stride])
+            words = words[count * stride :]
 
     @contextmanager
     def breakpoint_lifted(self, address: int) -> Iterator[None]:

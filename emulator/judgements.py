@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from emulator.engine.judging import BY_NAME, NUMBERS, PRINT_SHIFT
+from emulator.engine.judging import BY_NAME, NUMBERS, PRINT_NOW, PRINT_SHIFT
 from emulator.errors import JudgementRefused
 from emulator.hart.state import JUDGE_STACK
 
@@ -17,6 +18,10 @@ EXTENSIONS: Final = ("ext", "zero_ext")
 
 HIDDEN: Final = 2
 """Values on top of the arguments of `print` that GDB puts there: where to print, which is the debugger's business."""
+
+
+SHOWS_MEMORY: Final = re.compile(rb"%[^%a-zA-Z]*[hljztLq]*s")
+"""A conversion of C's printf whose argument is the address of what it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +123,14 @@ class Programs:
         code: The words. The first two are never executed.
         starts: First word of the program of each address that has one.
         texts: What can be printed, by number.
+        arguments: How many arguments each text has.
     """
 
     def __init__(self, judgements: Mapping[int, Sequence[Judgement]]) -> None:
         self.code = array("Q", [0, 0])
         self.starts: dict[int, int] = {}
         self.texts: list[bytes] = []
+        self.arguments: list[int] = []
         for address, given in judgements.items():
             if ALWAYS not in given:
                 self.starts[address] = len(self.code)
@@ -164,8 +171,10 @@ class Programs:
             elif step.name in JUMPS:
                 self._word(step.name, first + 2 * step.operand)
             elif step.name == "print":
-                self._word("print", len(self.texts) << PRINT_SHIFT | step.pops)
+                now = PRINT_NOW if SHOWS_MEMORY.search(step.text) else 0
+                self._word("print", len(self.texts) << PRINT_SHIFT | now | step.pops)
                 self.texts.append(step.text)
+                self.arguments.append(step.operand)
             else:
                 self._word(step.name, step.operand)
         self._land(ends)

@@ -35,6 +35,7 @@ from emulator.stops import (
 from emulator.turns import Turns
 
 if TYPE_CHECKING:
+    from emulator.boot import Plan
     from emulator.config import MachineConfig
     from emulator.devices.htif import Htif
     from emulator.memory.bus import Bus
@@ -61,9 +62,11 @@ class Board(Protocol):
 
     Attributes:
         bus: The devices.
+        plan: What is in memory at power-on, and where.
     """
 
     bus: Bus
+    plan: Plan
 
     @property
     def htif(self) -> Htif | None:
@@ -316,7 +319,13 @@ class Machine:
 
     # Time.
 
-    def _ticks(self, steps: int) -> int:
+    def settle(self) -> None:
+        """Let it be as late as the harts have come; the next run begins with that anyway."""
+        self._turns.settle(self.harts)
+        self._advance()
+
+    def ticks(self, steps: int) -> int:
+        """Ticks of machine time that a number of steps takes."""
         return (steps << self.config.icount.shift) // NANOSECONDS_PER_TICK
 
     def _step_now(self) -> int:
@@ -327,11 +336,11 @@ class Machine:
         return hart.get("time_base") + hart.get("budget0") - hart.get("budget")
 
     def _tick_now(self) -> int:
-        return self._ticks(self._step_now())
+        return self.ticks(self._step_now())
 
     def _advance(self) -> None:
         """Let happen what is due at the machine's time."""
-        self.clock.advance(self._ticks(self.steps))
+        self.clock.advance(self.ticks(self.steps))
         self._expire_timers()
 
     def _expire_timers(self) -> None:
@@ -405,6 +414,10 @@ class Machine:
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A breakpoint's command prints."""
         self.debug.judge_print(hart, index, depth)
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Commands of breakpoints have printed."""
+        self.debug.judge_printed(words)
 
     # What the board asks of the machine.
 

@@ -120,6 +120,9 @@ class Bystander:
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """Nobody hears of it."""
 
+    def judge_printed(self, words: memoryview) -> None:
+        """Nobody hears of it."""
+
 
 class Witness(ReferenceDomain):
     """The reference domain of one hart, with nothing of what it does reaching the hart.

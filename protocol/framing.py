@@ -28,6 +28,10 @@ _CHECKSUMS: Final = {
 _GREETINGS: Final = frozenset(b"+-$\x03")
 _MEANINGFUL: Final = re.compile(rb"[-+$\x03]")
 
+_ACKS: Final = re.compile(rb"\++")
+_MOST_ACKS: Final = 64
+"""Acknowledgements in a row that can mean something: far more than a session has packets on the way."""
+
 _SUM_EXACT: Final = 256
 """Bytes whose sum stays below Adler-32's modulus: 256 * 255 + 1 < 65521."""
 
@@ -109,12 +113,20 @@ class Framer:
             elif self._skipping:
                 self._drop_before(buffer.find(_START))
             elif first in _MARKS:
+                if first == ACK[0] and len(buffer) > _MOST_ACKS:
+                    self._thin_acks()
                 del buffer[0]
                 return _MARKS[first]
             else:
                 found = _MEANINGFUL.search(buffer)
                 self._drop_before(found.start() if found else -1)
         return None
+
+    def _thin_acks(self) -> None:
+        """Drop what is too much of the acknowledgements at the front: a flood of them costs no time."""
+        found = _ACKS.match(self._buffer)
+        if found is not None and found.end() > _MOST_ACKS:
+            del self._buffer[: found.end() - _MOST_ACKS]
 
     def _drop_before(self, position: int) -> None:
         if position < 0:

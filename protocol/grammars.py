@@ -99,6 +99,7 @@ RESTART = Struct(Optional(HexNumber(8)), Terminated)
 RUN = Struct(
     "program" / _after(b";", HexData()), "arguments" / Arguments(GreedyRange(_after(b";", HexData()))), Terminated
 )
+ADDRESS = Struct("address" / HexNumber(), Terminated)
 MONITOR = Struct("line" / HexText(), Terminated)
 THREAD = Struct("thread" / ThreadField(), Terminated)
 ACTIONS = Struct("actions" / Actions(GreedyRange(_ACTION)), Check(len_(this.actions) > 0), Terminated)

@@ -76,6 +76,13 @@ class CountWatchpoints(Request):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DescribeMemory(Request):
+    """`qMemoryRegionInfo:address` (LLDB's): what is around an address. Answer: `Facts`."""
+
+    address: int
+
+
 class ListResumeActions(Request):
     """`vCont?`. Answered inside the session."""
 

@@ -160,6 +160,7 @@ class Session:
         self._ended = False
         self._reason = ""
         self._acknowledging = True
+        self._greeting = b""
         self._outgoing: list[bytes] = []
         self._sent: deque[bytes] = deque(maxlen=_UNACKNOWLEDGED)
         self._retransmissions = 0
@@ -315,11 +316,25 @@ class Session:
             self._retransmissions += 1
             self._outgoing.append(self._sent[0])
 
+    def _asked_again(self, request: Request, payload: bytes) -> bool:
+        """Whether a debugger repeats its first question because we were slow to start, and has one answer under way.
+
+        GDB repeats a packet after `remotetimeout`, two seconds, in which a process at the other end of a pipe may still
+        be starting. Two answers would be taken for one to its next question.
+        """
+        if not isinstance(request, Negotiate):
+            return False
+        repeated = payload == self._greeting and bool(self._sent)
+        self._greeting = payload if self._acknowledging else b""
+        return repeated
+
     def _take_packet(self, payload: bytes) -> Event | None:
         try:
             request, answer = self._table.parse(payload)
         except MalformedPacketError as error:
             self._refuse(error)
+            return None
+        if self._asked_again(request, payload):
             return None
         self._advance(_ANSWERED_BY[answer])
         reply = self._own_reply(request)

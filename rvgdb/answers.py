@@ -43,7 +43,9 @@ def _accelerators() -> str:
     lines = ["Accelerators supported by rvgdb:", "tcg", "kvm", "", "Properties of kvm:"]
     kernels = "|".join(profile.name for profile in PROFILES)
     lines.append(f"  kernel={kernels} (default: {DEFAULT.name})")
-    lines.append("  host-isa=ISA, such as rv64imafdch_sstc_ssnpm (default: everything the machine has)")
+    lines.append(
+        "  host-isa=ISA, such as rv64imafdch_sstc_ssnpm (default: everything the machine has; -ssnpm: all but that)"
+    )
     lines.append("  sbi-v01=on|off: whether the kernel serves SBI v0.1 (default: off)")
     return "\n".join(lines)
 

@@ -90,7 +90,7 @@ SUBCOMMANDS: Final = (
         "connect", "join stdin and stdout to a debug port: target remote | ssh HOST rvgdb connect PORT", _connect
     ),
     Subcommand("csr", "decode a CSR's value: rvgdb csr henvcfg 0x3000000f1", _csr),
-    Subcommand("demo", "run the built-in guest and show a debug session of it", _demo),
+    Subcommand("demo", "run the built-in guests and show debug sessions of them", _demo),
     Subcommand("gdb-script", "print Python for GDB to source: CSR fields, $pm(), $phys(), $tag(), ptwalk", _gdb_script),
     Subcommand("pm", "what masks an address: rvgdb pm 0x2a00000080000000 henvcfg.PMM=PMLEN7 vsatp.MODE=Sv39", _pm),
     Subcommand("script", "run a session from a .gdb or .py file against a fresh machine", _script),

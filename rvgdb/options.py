@@ -26,6 +26,7 @@ from rvgdb.chardev import (
 )
 from rvgdb.errors import OptionError
 from rvgdb.keyvals import key_values, nearest, number, only_keys, size, switch
+from rvgdb.migrating import state_file
 from rvgdb.peers import EVERYBODY, parse_allowed
 from rvgdb.settings import (
     GDB_PORT,
@@ -132,6 +133,10 @@ def _kvm(option: str, found: dict[str, str]) -> KvmOption:
     only_keys(f"{option} kvm", found, ("kernel", "host-isa", "sbi-v01"), qemu_names.ACCELERATOR_PROPERTIES)
     legacy = switch(f"{option} kvm", "sbi-v01", found.get("sbi-v01", "off"))
     return KvmOption(kernel=found.get("kernel"), host_isa=found.get("host-isa"), legacy_sbi=legacy)
+
+
+def _read_incoming(draft: Draft, option: str, text: str) -> None:
+    draft.chosen["incoming"] = state_file(option, text)
 
 
 def _read_enable_kvm(draft: Draft, option: str, text: str) -> None:
@@ -332,6 +337,7 @@ OPTIONS: Final = (
         "tcp:[HOST]:PORT, unix:PATH, stdio or none [,on-disconnect=halt|continue][,memory-map=on][,allow=CIDR,…]",
         _read_gdb,
     ),
+    Row(("incoming",), "FILE", "go on with a guest of the emulated KVM that 'migrate' has saved", _read_incoming),
     Row(("no-reboot",), "", "end when the guest asks for a reset", _flag("no_reboot")),
     Row(("icount",), "shift=N|auto[,sleep=on|off]", "guest time per instruction, and pacing", _read_icount),
     Row(("d",), "ITEM,…", "log what the machine does; 'help' lists", _read_log),

@@ -15,7 +15,7 @@ def _names(text: str) -> frozenset[str]:
 OPTIONS: Final = _names("""
     action add-fd async-teardown audio audio-help audiodev blockdev boot cdrom chardev chroot compat daemonize debugcon
     dfilter drive dump-vmstate echr enable-sync-profile fda fdb fsdev full-screen fw_cfg global hda hdb hdc
-    hdd incoming iscsi k loadvm mem-path mem-prealloc mon msg mtdblock name net netdev nic no-fd-bootchk no-hpet
+    hdd iscsi k loadvm mem-path mem-prealloc mon msg mtdblock name net netdev nic no-fd-bootchk no-hpet
     no-shutdown no-user-config nodefaults numa object only-migratable option-rom overcommit parallel perfmap pflash
     pidfile plugin portrait preconfig prom-env qmp qmp-pretty qtest qtest-log readconfig rotate rtc run-with runas
     sandbox sd semihosting semihosting-config set singlestep smbios snapshot spice tpmdev trace usb usbdevice uuid

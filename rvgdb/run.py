@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import trio
 
 from emulator.devices.rom import Rom
+from emulator.kvm import StateError
 from emulator.machine import Machine
 from emulator.virt_map import RAM_BASE
 from emulator.vmm import GuestMachine
@@ -20,7 +21,8 @@ from rvgdb.chardev import CharDevice, Stdio, Tcp, Unix
 from rvgdb.configure import guest_config, machine_config
 from rvgdb.console import Backend, SocketBackend, Transmitter, open_serial
 from rvgdb.desk import MonitorDesk, SerialDesk, SharedDesk
-from rvgdb.errors import ConsoleError
+from rvgdb.errors import ConsoleError, OptionError
+from rvgdb.migrating import MigrationError, read_state
 from rvgdb.monitor import Monitor, Scene
 from rvgdb.pacing import Pacer
 from rvgdb.runner import Runner
@@ -70,8 +72,15 @@ def build(
         EmulatorError: When the machine cannot be built.
     """
     if settings.kvm is None:
+        if settings.incoming is not None:
+            raise OptionError(f"-incoming {settings.incoming}: only guests of KVM are saved; add -accel kvm")
         return Machine(machine_config(settings), transmit=transmit, progress=report)
-    return GuestMachine(guest_config(settings, settings.kvm), transmit=transmit, progress=report, warn=report)
+    incoming = None if settings.incoming is None else read_state(settings.incoming)
+    guest = guest_config(settings, settings.kvm)
+    try:
+        return GuestMachine(guest, transmit=transmit, progress=report, warn=report, incoming=incoming)
+    except StateError as error:
+        raise MigrationError(f"-incoming {settings.incoming}: {error}") from None
 
 
 def _dump(machine: AnyMachine, path: Path) -> None:
@@ -124,8 +133,9 @@ class Assembly:
             no_reboot=settings.no_reboot,
             unattended=settings.gdb is None and settings.monitor is None and not shared,
         )
-        vm = machine.vm if isinstance(machine, GuestMachine) else None
-        self._scene = Scene(self._target, self._runner, regions, vm=vm)
+        self._scene = Scene(self._target, self._runner, regions)
+        if isinstance(machine, GuestMachine):
+            self._scene.vm, self._scene.save = machine.vm, machine.save
         self._monitor = Monitor(self._scene)
 
     @property

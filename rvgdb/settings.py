@@ -79,6 +79,7 @@ class RunSettings:
     machine: str = "virt"
     dump_dtb: Path | None = None
     kvm: KvmOption | None = None
+    incoming: Path | None = None
     cpu: str | None = None
     harts: int = 1
     ram_size: int = 128 << 20

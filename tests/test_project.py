@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from rvgdb.demo import GUEST
+from rvgdb.demo import GUEST, MASKED
 from rvgdb.options import OPTIONS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -39,7 +39,7 @@ def test_the_wheel_has_the_three_packages_and_nothing_else() -> None:
         "protocol",
         "emulator",
     }
-    assert settings["package-data"]["rvgdb.demo"] == [GUEST.name]
+    assert settings["package-data"]["rvgdb.demo"] == [GUEST.name, MASKED.name]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

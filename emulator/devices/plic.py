@@ -5,7 +5,10 @@ Every source is level-sensitive: it is pending while its wire is high and no har
 
 from __future__ import annotations
 
+from typing import Final
+
 from emulator.devices.interrupts import MEIP, SEIP, HartLines
+from emulator.devices.moving import Saved, attributes, set_attributes
 from emulator.devices.registers import peek_words
 from emulator.errors import BusFault
 from emulator.memory.device import IrqLine
@@ -23,6 +26,8 @@ CONTEXT = 0x20_0000
 CONTEXT_STRIDE = 0x1000
 CLAIM = 4
 """Offset of the claim/complete register in a context; the threshold is at 0."""
+
+STATE: Final = ("_priority", "_enable", "_threshold", "_serving")
 
 _WORDS = SOURCES // 32
 _EXISTING = (1 << SOURCES) - 2
@@ -87,6 +92,15 @@ class Plic:
     def reset(self) -> None:
         """Forget priorities, enables, thresholds and claims; the wires keep the levels that their devices give them."""
         self._power_on()
+        self._update(everything=True)
+
+    def saved(self) -> Saved:
+        """The registers; the wires are the devices'."""
+        return attributes(self, STATE)
+
+    def restore(self, state: Saved) -> None:
+        """Go on with a state."""
+        set_attributes(self, state, STATE)
         self._update(everything=True)
 
     def _power_on(self) -> None:

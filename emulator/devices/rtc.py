@@ -6,8 +6,10 @@ It shows the machine's own time counted from a given epoch, never the host's clo
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 from emulator.clock import TICKS_PER_SECOND, Clock
+from emulator.devices.moving import Saved, attributes, set_attributes
 from emulator.devices.registers import peek_words
 from emulator.errors import BusFault
 from emulator.memory.device import IrqLine
@@ -16,6 +18,9 @@ _NS_PER_TICK = 10**9 // TICKS_PER_SECOND
 _MASK32 = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
 _NEVER = (1 << 63) // _NS_PER_TICK
+
+
+STATE: Final = ("_time_high", "_alarm", "_armed", "_enabled", "_pending")
 
 
 class Register(IntEnum):
@@ -89,6 +94,20 @@ class Rtc:
         """Forget the alarm; the time goes on."""
         self._power_on()
         self._disarm()
+        self._update()
+
+    def saved(self) -> Saved:
+        """The registers and the time."""
+        return {"now": self._now(), **attributes(self, STATE)}
+
+    def restore(self, state: Saved) -> None:
+        """Go on at the time of a state, which is not this clock's."""
+        set_attributes(self, state, STATE)
+        now = state["now"]
+        assert isinstance(now, int)
+        self._shift += now - self._now()
+        if self._armed:
+            self._arm()
         self._update()
 
     def _power_on(self) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
+from typing import Final
 
+from emulator.devices.moving import Saved, attributes, set_attributes
 from emulator.memory.device import IrqLine
 
 
@@ -83,6 +85,8 @@ _IIR_FIFO_ENABLED = 0xC0
 _TRIGGER_LEVELS = (1, 4, 8, 14)
 _FIFO_DEPTH = 16
 _RESET_DIVISOR = 12
+
+STATE: Final = ("_ier", "_fcr", "_lcr", "_mcr", "_scr", "_divisor", "_overrun", "_sent", "_fifo", "_input")
 
 
 class Uart:
@@ -163,6 +167,16 @@ class Uart:
     def reset(self) -> None:
         """Return to the power-on state; input that the guest has not received yet stays queued."""
         self._power_on()
+        self._refill()
+        self._update()
+
+    def saved(self) -> Saved:
+        """The registers, and what has been received."""
+        return attributes(self, STATE)
+
+    def restore(self, state: Saved) -> None:
+        """Go on with a state."""
+        set_attributes(self, state, STATE)
         self._refill()
         self._update()
 

@@ -1,4 +1,4 @@
-"""Where a hart stops before an instruction: breakpoints, and the fence around a span that it is to stay in.
+"""Where a hart stops before an instruction: breakpoints, what they print, and the fence around a span to stay in.
 
 The record of such an instruction has the handler `breakpoint`, which asks these functions and executes out of line what
 it lets pass.
@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from emulator.engine.ir import UNLIKELY, Emitter, text
-from emulator.engine.judging import judge
-from emulator.engine.layout import BREAK, PAGE
-from emulator.hart.fields import MASK64
+from emulator.engine.judging import PRINT_NOW, PRINT_SHIFT, judge
+from emulator.engine.layout import BREAK, PAGE, PAGE_BITS
+from emulator.judgements import HIDDEN
 
 if TYPE_CHECKING:
     from emulator.engine.runtime import Builder, RuntimeEmitter
     from emulator.isa.domain import Bool, Value
-
-PAGE_BITS: Final = MASK64 ^ (PAGE - 1)
 
 
 def decode_again(e: RuntimeEmitter, record: str) -> None:
@@ -103,10 +101,35 @@ def _near_break(e: RuntimeEmitter) -> None:
     e.ret(0)
 
 
+def _note_print(e: RuntimeEmitter) -> None:
+    """Keep what the operand %a0 of `print` names with its arguments, of %a1 values on the stack, until there is time.
+
+    A record is `hart << 32 | text`, then the arguments in their order.
+    """
+    hart, number = e.get("self_index"), e.lshr("%a0", PRINT_SHIFT)
+    for _ in e.when(e.ne(e.and_("%a0", PRINT_NOW), 0)):
+        e.call_back("on_judge_print", hart, number, "%a1")
+        e.ret()
+    count = e.sub(e.and_("%a0", PRINT_NOW - 1), HIDDEN)
+    for _ in e.when(e.ult(e.shared("print_room"), e.add(e.shared("print_used"), e.add(count, 1))), UNLIKELY):
+        e.call_back("on_judge_full", hart)
+    used = e.shared("print_used")
+    record = e.at(e.shared_pointer("prints"), e.shl(used, 3))
+    e.store_raw("i64", e.or_(e.shl(hart, 32), number), record)
+    index = e.var(0)
+    for _ in e.loop(lambda: e.ult(index.get(), count)):
+        index.set(e.add(index.get(), 1))
+        value = e.get("judge_stack", e.sub(e.sub("%a1", HIDDEN), index.get()))
+        e.store_raw("i64", value, e.at(record, e.shl(index.get(), 3)))
+    e.put_shared("print_used", e.add(used, e.add(count, 1)))
+    e.ret()
+
+
 FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("plant_breaks", ("i64", "ptr"), "void", _plant_breaks),
     ("plant_fences", ("i64", "ptr"), "void", _plant_fences),
     ("stops_at", ("i64",), "i64", _stops_at),
     ("near_break", ("i64",), "i64", _near_break),
+    ("note_print", ("i64", "i64"), "void", _note_print),
 )
 """Name, parameter types behind the state pointer, result type, builder."""

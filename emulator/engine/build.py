@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import Final
 
-from emulator.engine import breaking, decoding, handlers, runtime
+from emulator.engine import breaking, decoding, handlers, runtime, special
 from emulator.engine.ir import DECLARATIONS, METADATA, emit_routine
 from emulator.errors import EngineError
 from emulator.hart import csrs
@@ -69,8 +69,8 @@ def module_text() -> str:
     for name, params, result, build in (*runtime.FUNCTIONS, *decoding.FUNCTIONS, *breaking.FUNCTIONS):
         parts.append(runtime.emit_function(name, params, result, build, wanted))
     kept = ["run", "drop_line", *runtime.SEEN_CSR.values()]
-    for name, special in handlers.SPECIAL:
-        parts.append(handlers.emit_special(name, special, wanted))
+    for name, handler in special.SPECIAL:
+        parts.append(special.emit_special(name, handler, wanted))
         kept.append(name)
     for row in decoding.TARGETS:
         for variant in handlers.variants(row, handlers.lengths_of(row, ROWS)):
@@ -86,7 +86,7 @@ def module_text() -> str:
             parts.append(emit_routine(target, wanted))
     used = ", ".join(f"ptr @{name}" for name in kept)
     keep = f'@llvm.compiler.used = appending global [{len(kept)} x ptr] [{used}], section "llvm.metadata"\n'
-    return "".join([keep, *parts, handlers.ENTRY, DECLARATIONS, ATTRIBUTES, METADATA])
+    return "".join([keep, *parts, special.ENTRY, DECLARATIONS, ATTRIBUTES, METADATA])
 
 
 def compile_text(source: str) -> Code:

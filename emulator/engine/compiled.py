@@ -37,6 +37,9 @@ ON_JUDGE_PRINT: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64,
 
 SPECIAL_NONE: Final = MASK64
 
+PRINT_WORDS: Final = 1 << 16
+"""Words that breakpoints may print before Python has to look."""
+
 _TLB_OFFSET: Final = HART_OFFSETS["data_tlb"]
 _TLB_SIZE: Final = HART_SIZE - _TLB_OFFSET
 _FETCH_OFFSET: Final = HART_OFFSETS["fetch_tlb"]
@@ -145,6 +148,7 @@ class CompiledEngine:
         self._stored = Mapping(pages)
         self._breaks = array("Q", [0])
         self._watches = array("Q", [0])
+        self._prints = Mapping(PRINT_WORDS * 8)
         # Kept alive here: compiled code holds their addresses.
         self._callbacks = {
             "on_load": ON_LOAD(self._on_load),
@@ -154,7 +158,8 @@ class CompiledEngine:
             "on_decode": ON_DECODE(self._kept(hooks.code_decoded)),
             "on_csr": ON_CSR(self._kept(hooks.csr_accessed)),
             "on_judge_csr": ON_JUDGE_CSR(self._on_judge_csr),
-            "on_judge_print": ON_JUDGE_PRINT(self._kept(hooks.judge_print)),
+            "on_judge_print": ON_JUDGE_PRINT(self._kept(self._print_now)),
+            "on_judge_full": ON_LINE(self._kept(lambda _: self._pass_prints())),
         }
         blocks.shared.put("extensions", extensions)
         self._publish(backing)
@@ -173,6 +178,8 @@ class CompiledEngine:
             "csr_table": _pointer(self._code.csr_table),
             "csr_plain": _pointer(self._code.csr_table),
             "special_line": SPECIAL_NONE,
+            "prints": self._prints.address,
+            "print_room": PRINT_WORDS,
         }
         values |= {name: _pointer(getattr(tables, name)) for name in Tables.__slots__}
         for name, callback in self._callbacks.items():
@@ -186,9 +193,21 @@ class CompiledEngine:
         hart.put("stop", StopCode.BUDGET)
         hart.put("budget0", steps)
         self._code.run(hart.address, steps, self._ram)
+        self._pass_prints()
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+
+    def _pass_prints(self) -> None:
+        """Tell of what breakpoints have printed."""
+        used = self._blocks.shared.get("print_used")
+        if used:
+            self._blocks.shared.put("print_used", 0)
+            self._hooks.judge_printed(self._prints.view.cast("Q")[:used])
+
+    def _print_now(self, hart: int, index: int, depth: int) -> None:
+        self._pass_prints()
+        self._hooks.judge_print(hart, index, depth)
 
     def flush(self) -> None:
         """Forget every cached translation of every hart."""

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emulator.engine.breaking import leaves_span
 from emulator.engine.decoding import row_links
-from emulator.engine.hostfloat import DECLARATIONS, host_operations
+from emulator.engine.hostfloat import host_operations
 from emulator.engine.ir import LIKELY, UNLIKELY, Emitter, text
 from emulator.engine.layout import (
     AUX,
@@ -23,28 +22,22 @@ from emulator.engine.layout import (
     MODE_SHIFT,
     NEAR,
     PAGE,
-    PAGE_SHIFT,
+    PAGE_BITS,
     RD,
     RS1,
     RS2,
     UNLINKED,
 )
-from emulator.engine.runtime import data_entry
+from emulator.engine.softtlb import data_entry, fetch_entry
 from emulator.hart.access import ATOMIC_READ, READ, WRITE
 from emulator.hart.arithmetic import exact
-from emulator.hart.faults import describe_fault
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import accrue, mark_dirty, require_float
-from emulator.hart.modes import current_mode, data_context
 from emulator.hart.state import (
-    DATA_ENTRY,
-    FETCH_ENTRY,
-    TLB_ENTRIES,
-    Attention,
-    Pending,
     StopCode,
 )
-from emulator.hart.traps import poll_interrupts, take_exception
+from emulator.hart.translation import has
+from emulator.isa.extensions import WITHOUT
 from emulator.isa.rows import SINK, Lift, Row
 
 if TYPE_CHECKING:
@@ -90,8 +83,7 @@ class HandlerEmitter(Emitter):
 
     def jump_to(self, target: Value, table: str | None = None, tlb: str = "%tlb") -> None:
         """Go on at a virtual address: through the fetch TLB, or through `refetch` on a miss."""
-        index = self.and_(self.lshr(target, PAGE_SHIFT), TLB_ENTRIES - 1)
-        entry = self.at(table or self.get_pointer("tlb_fetch"), self.mul(index, FETCH_ENTRY))
+        entry = fetch_entry(self, table or self.get_pointer("tlb_fetch"), target)
         page = self.load_raw("i64", entry)
         hit, miss = self.label(), self.label()
         wanted = self.and_(target, MASK64 ^ (PAGE - 1))
@@ -335,20 +327,59 @@ class RowEmitter(HandlerEmitter):
         self.tail(f"@{self._cold}")
         self.place(good)
 
-    def _check_line(self, entry: str, address: Value) -> None:
+    def _probe_misaligned(self, address: Value, size: int, tag: int) -> tuple[str, str, Bool]:
+        """The cold twin's, for a misaligned access in one page: entry, host pointer, whether it hits.
+
+        The tag is compared without the alignment, which is all that such an access misses for.
+        """
+        entry = data_entry(self, "%tlb", address)
+        inside = self.ult(self.and_(address, PAGE - 1), PAGE - size + 1)
+        hit = self.eq(self.load_raw("i64", self.at(entry, tag)), self.and_(address, PAGE_BITS))
+        done = self.negate(has(self, WITHOUT + "misaligned"))
+        pointer = self.at("%ram", self.add(address, self.load_raw("i64", self.at(entry, 16))))
+        return entry, pointer, self.both(self.both(inside, hit), done)
+
+    def _line_is_special(self, entry: str, address: Value) -> Value:
+        """In bit 0, whether stores to the line of an address have to be seen."""
         mask = self.load_raw("i64", self.at(entry, 24))
-        bit = self.lshr(mask, self.and_(self.lshr(address, LINE_SHIFT), 63))
-        self.cold_unless(self.eq(self.and_(bit, 1), 0))
+        return self.lshr(mask, self.and_(self.lshr(address, LINE_SHIFT), 63))
+
+    def _check_line(self, entry: str, address: Value) -> None:
+        self.cold_unless(self.eq(self.and_(self._line_is_special(entry, address), 1), 0))
 
     def load(self, address: Value, size: int) -> Value:
         if self._cold is None:
-            return self.call(READ[size], address)
+            return self._load_slowly(address, size)
         _, pointer = self._probe(address, size, 0)
         return self.load_wide(pointer, size)
 
+    def _load_slowly(self, address: Value, size: int) -> Value:
+        if size == 1:
+            return self.call(READ[size], address)
+        value = self.var(0)
+        _, pointer, hit = self._probe_misaligned(address, size, 0)
+        for _ in self.when(hit):
+            value.set(self.load_wide(pointer, size))
+        for _ in self.unless(hit):
+            value.set(self.call(READ[size], address))
+        return value.get()
+
+    def _store_slowly(self, address: Value, size: int, value: Value) -> None:
+        if size == 1:
+            self.call(WRITE[size], address, value)
+            return
+        entry, pointer, hit = self._probe_misaligned(address, size, 8)
+        last = self.add(address, size - 1)
+        seen = self.and_(self.or_(self._line_is_special(entry, address), self._line_is_special(entry, last)), 1)
+        quick = self.both(hit, self.eq(seen, 0))
+        for _ in self.when(quick):
+            self.store_narrow(pointer, size, value)
+        for _ in self.unless(quick):
+            self.call(WRITE[size], address, value)
+
     def store(self, address: Value, size: int, value: Value) -> None:
         if self._cold is None:
-            self.call(WRITE[size], address, value)
+            self._store_slowly(address, size, value)
             return
         entry, pointer = self._probe(address, size, 8)
         self._check_line(entry, address)
@@ -405,161 +436,6 @@ def emit_row(row: Row, variant: int, wanted: Callable[[Routine], None]) -> list[
         emitter.finish()
         out.append(define(symbol, emitter, "#3" if row.rounds else "#1"))
     return out
-
-
-# Handlers that belong to no row.
-
-
-def _illegal(e: HandlerEmitter) -> None:
-    e.count_step()
-    e.spill()
-    e.illegal()
-
-
-def _decode(e: HandlerEmitter) -> None:
-    e.call_plain("decode_record", "ptr %ip")
-    e.dispatch("%ip")
-
-
-def _resolve(e: HandlerEmitter) -> None:
-    """What follows the last parcel of a page, or an instruction executed out of line: go on by address."""
-    e.jump_to(e.own_pc())
-
-
-def _spent(e: HandlerEmitter) -> None:
-    e.put("pc", e.own_pc())
-    e.leave(StopCode.BUDGET, left="0")
-
-
-def _trapped(e: HandlerEmitter) -> None:
-    pc = e.own_pc()
-    uncounted = e.add("%bud", 1)
-    for _ in e.when(e.ne(e.get("pending"), Pending.TRAP)):
-        e.put("pending", Pending.NONE)
-        e.put("pc", pc)
-        e.leave(StopCode.WATCHPOINT, left=uncounted)
-    _deliver(e, pc, uncounted, "%bud")
-
-
-def _deliver(e: HandlerEmitter, pc: Value, before: Value, left: Value) -> None:
-    """Take the pending exception of the instruction at `pc`; steps left `before` it and after it."""
-    e.put("pending", Pending.NONE)
-    e.put("budget", before)
-    e.call(describe_fault, e.get("trap_cause"))
-    e.call(take_exception, pc, e.get("trap_cause"), e.get("trap_tval"))
-    e.tail("@resume", left=left)
-
-
-def _found(e: HandlerEmitter) -> None:
-    """Behind `fetch` or `single`: go on, or deal with what they could not do."""
-    pending = e.get("pending")
-    for _ in e.when(e.eq(pending, Pending.NONE), LIKELY):
-        e.dispatch(e.get_pointer("next_ip"))
-    for _ in e.when(e.eq("%bud", 0)):
-        e.put("pending", Pending.NONE)
-        e.leave(StopCode.BUDGET)
-    for _ in e.when(e.eq(pending, Pending.BREAK)):
-        e.put("pending", Pending.NONE)
-        e.leave(StopCode.BREAKPOINT)
-    for _ in e.when(e.eq(pending, Pending.SPAN)):
-        e.put("pending", Pending.NONE)
-        e.leave(StopCode.SPAN)
-    _deliver(e, e.get("pc"), "%bud", e.add("%bud", MASK64))
-
-
-def _refetch(e: HandlerEmitter) -> None:
-    """Behind a miss of the fetch TLB. A walk may set an A bit, so it belongs to the step that needs it."""
-    for _ in e.when(e.eq("%bud", 0)):
-        e.leave(StopCode.BUDGET)
-    e.put("budget", "%bud")
-    e.call_plain("fetch")
-    _found(e)
-
-
-def _outline(e: HandlerEmitter) -> None:
-    """An instruction that lies across two pages: fetched anew each time."""
-    for _ in e.when(e.eq("%bud", 0), UNLIKELY):
-        e.tail("@spent")
-    e.put("pc", e.own_pc())
-    e.call_plain("single")
-    _found(e)
-
-
-def _breakpoint(e: HandlerEmitter) -> None:
-    """An instruction at whose page offset there is a breakpoint, in this page or another; or one outside a span."""
-    for _ in e.when(e.eq("%bud", 0), UNLIKELY):
-        e.tail("@spent")
-    pc = e.own_pc()
-    e.put("pc", pc)
-    e.put("budget", "%bud")
-    for _ in leaves_span(e, pc):
-        e.leave(StopCode.SPAN)
-    for _ in e.when(e.ne(e.call_plain("stops_at", f"i64 {pc}", result="i64"), 0)):
-        e.leave(StopCode.BREAKPOINT)
-    offset = e.and_(pc, PAGE - 1)
-    for _ in e.when(e.eq(e.shared("span_size"), 0), LIKELY):
-        for _ in e.when(e.eq(e.call_plain("near_break", f"i64 {offset}", result="i64"), 0)):
-            e.store_raw("ptr", "@decode", "%ip")  # the breakpoint was removed
-            e.dispatch("%ip")
-    e.call_plain("single")
-    _found(e)
-
-
-def _resume(e: HandlerEmitter) -> None:
-    """Go on at `pc` in whatever mode the hart is now: stops, stale translations and interrupts first."""
-    e.put("budget", "%bud")
-    attention = e.get("attention")
-    for _ in e.when(e.ne(e.and_(attention, Attention.FLUSH), 0)):
-        e.call_plain("flush_tlbs")
-    for _ in e.when(e.ne(e.and_(attention, Attention.LEAVE), 0)):
-        e.put("attention", 0)
-        for _ in e.when(e.eq(e.get("stop"), StopCode.BUDGET)):
-            e.put("stop", StopCode.LEFT)
-        e.put_line("ret void")
-        e.unreachable_from_here()
-    again = e.var(1)
-    for _ in e.loop(lambda: e.ne(again.get(), 0)):
-        e.put("attention", 0)
-        e.call(poll_interrupts)
-        again.set(e.get("attention"))
-    e.call_plain("float_context")
-    data = e.at(e.field("data_tlb"), e.mul(e.call(data_context), TLB_ENTRIES * DATA_ENTRY))
-    fetch = e.at(e.field("fetch_tlb"), e.mul(current_mode(e), TLB_ENTRIES * FETCH_ENTRY))
-    e.put_pointer("tlb_data", data)
-    e.put_pointer("tlb_fetch", fetch)
-    e.jump_to(e.get("pc"), fetch, data)
-
-
-SPECIAL: Final[tuple[tuple[str, Callable[[HandlerEmitter], None]], ...]] = (
-    ("illegal", _illegal),
-    ("decode", _decode),
-    ("resolve", _resolve),
-    ("spent", _spent),
-    ("trapped", _trapped),
-    ("refetch", _refetch),
-    ("outline", _outline),
-    ("breakpoint", _breakpoint),
-    ("resume", _resume),
-)
-
-
-def emit_special(name: str, build: Callable[[HandlerEmitter], None], wanted: Callable[[Routine], None]) -> str:
-    """IR of a handler that belongs to no row."""
-    emitter = HandlerEmitter(wanted)
-    build(emitter)
-    return define(name, emitter, "#0")
-
-
-ENTRY: Final = f"""
-{DECLARATIONS}
-define internal void @run(ptr %st, i64 %budget, ptr %ram) #0 {{
-  call void @enter_guest(ptr %st)
-  call void @resume(ptr %st, ptr null, ptr null, i64 %budget, ptr %ram)
-  call void @to_host(ptr %st)
-  ret void
-}}
-"""
-"""How Python enters: `budget0` is stored, `stop` is cleared; comes back when a handler returns."""
 
 
 def lengths_of(row: Row, rows: tuple[Row, ...]) -> frozenset[int]:

@@ -39,3 +39,7 @@ class Hooks(Protocol):
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A command of a breakpoint prints text `index` of `Programs.texts`; `depth` values are on `judge_stack`."""
         ...
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Commands of breakpoints have printed: `hart << 32 | index`, the arguments, and so on. Void afterwards."""
+        ...

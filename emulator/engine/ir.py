@@ -16,6 +16,7 @@ from emulator.hart.pmp import pmp_permissions
 from emulator.hart.state import (
     HART_OFFSETS,
     SHARED_OFFSETS,
+    STALE_SPACE,
     TABLE_ENTRIES,
     TABLE_ENTRY,
     Attention,
@@ -310,6 +311,10 @@ class Emitter:
         """Read a word that all harts share."""
         return self.op(f"load i64, ptr {self._shared_field(name)}")
 
+    def put_shared(self, name: str, value: Value) -> None:
+        """Set a word that all harts share."""
+        self.store_raw("i64", value, self._shared_field(name))
+
     def shared_pointer(self, name: str) -> str:
         """Read a pointer that all harts share."""
         return self.op(f"load ptr, ptr {self._shared_field(name)}")
@@ -396,6 +401,16 @@ class Emitter:
         """Drop cached translations before the next instruction (the running one still derives its pc from them)."""
         self._attention(Attention.CHECK | Attention.FLUSH)
 
+    def flush_space(self, guest: Value) -> None:
+        """Drop them before the next instruction."""
+        self.put("stale", self.or_(guest, STALE_SPACE))
+        self._attention(Attention.CHECK | Attention.STALE)
+
+    def flush_page(self, address: Value, guest: Value) -> None:
+        """Drop them before the next instruction."""
+        self.put("stale", self.or_(self.and_(address, MASK ^ (PAGE - 1)), guest))
+        self._attention(Attention.CHECK | Attention.STALE)
+
     def observed(self, event: int) -> Iterator[None]:
         """Emit the body of the `for` under the condition that an event is wanted."""
         return self.when(self.ne(self.and_(self.shared("observed"), event), 0), UNLIKELY)
@@ -413,9 +428,9 @@ class Emitter:
         """Ask Python."""
         return self.call_back("on_judge_csr", self.get("self_index"), number, result="i64")
 
-    def judge_print(self, index: Value, depth: Value) -> None:
-        """Tell Python."""
-        self.call_back("on_judge_print", self.get("self_index"), index, depth)
+    def judge_print(self, operand: Value, depth: Value) -> None:
+        """Note it for Python, or tell it."""
+        self.call_plain("note_print", f"i64 {text(operand)}", f"i64 {text(depth)}")
 
     def collect_flags(self) -> None:
         """Move what the host's arithmetic raised to `fflags`."""

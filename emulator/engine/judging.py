@@ -31,7 +31,10 @@ STEP_LIMIT: Final = 10_000
 """Operations that one evaluation may take: what takes more is taken for an endless loop."""
 
 PRINT_SHIFT: Final = 8
-"""In the operand of `print`: the number of the text, above the number of arguments."""
+"""In the operand of `print`: the number of the text, above the number of values taken."""
+
+PRINT_NOW: Final = 1 << 7
+"""In the operand of `print`: whether to print at once, because the text shows memory."""
 
 
 class Failure:
@@ -88,8 +91,8 @@ class Frame:
 
     def print(self) -> None:
         """Have the debugger print, and forget the arguments."""
-        self.d.judge_print(self.d.lshr(self.operand, PRINT_SHIFT), self._depth.get())
-        self.drop(self.d.and_(self.operand, (1 << PRINT_SHIFT) - 1))
+        self.d.judge_print(self.operand, self._depth.get())
+        self.drop(self.d.and_(self.operand, PRINT_NOW - 1))
 
     def fail(self, condition: Bool, failure: int, detail: Value = 0) -> None:
         """Stop the hart if the evaluation cannot go on."""

@@ -9,6 +9,8 @@ RAM_BASE: Final = 0x8000_0000
 
 PAGE_SHIFT: Final = 12
 PAGE: Final = 1 << PAGE_SHIFT
+PAGE_BITS: Final = (1 << 64) - PAGE
+"""The bits of an address that are its page's."""
 LINE_SHIFT: Final = 6
 """Code is tracked in lines of 64 bytes: a page's lines are the bits of one 64-bit mask."""
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from emulator.engine.integers import MASK, IntOps
-from emulator.engine.judging import judge
+from emulator.engine.judging import PRINT_SHIFT, judge
 from emulator.engine.layout import RAM_BASE
 from emulator.engine.watching import Space, Watch, concerns, watched_range
 from emulator.errors import BusFault
@@ -143,9 +143,9 @@ class ReferenceDomain(IntOps):
         """Ask the machine."""
         return self._hooks.judge_csr(self.hart.index, number)
 
-    def judge_print(self, index: int, depth: int) -> None:
+    def judge_print(self, operand: int, depth: int) -> None:
         """Tell the machine."""
-        self._hooks.judge_print(self.hart.index, index, depth)
+        self._hooks.judge_print(self.hart.index, operand >> PRINT_SHIFT, depth)
 
     def call_csr(self, kind: str, number: int, *args: int) -> int:
         """Run the meaning of an instruction's access to a CSR."""
@@ -189,6 +189,12 @@ class ReferenceDomain(IntOps):
         self.put("attention", self.get("attention") | Attention.LEAVE)
 
     def flush(self) -> None:
+        """Nothing to do: nothing is cached."""
+
+    def flush_space(self, guest: int) -> None:
+        """Nothing to do: nothing is cached."""
+
+    def flush_page(self, address: int, guest: int) -> None:
         """Nothing to do: nothing is cached."""
 
     def now(self) -> int:

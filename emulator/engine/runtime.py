@@ -18,12 +18,13 @@ from emulator.engine.hostfloat import (
     MXCSR_MODES,
     host_features,
 )
-from emulator.engine.ir import UNLIKELY, Emitter, RoutineEmitter, text
+from emulator.engine.ir import UNLIKELY, RoutineEmitter, text
 from emulator.engine.layout import (
     CSR_ENTRY,
     LINE_SHIFT,
     NOWHERE,
     PAGE,
+    PAGE_BITS,
     PAGE_SHIFT,
     PARCELS,
     RAM_BASE,
@@ -31,19 +32,17 @@ from emulator.engine.layout import (
     RECORD_PAGE,
     WATCH,
 )
+from emulator.engine.softtlb import data_entry, drop_stale, fetch_entry, flush_space, flush_tlbs
 from emulator.engine.watching import SPACE_SHIFT, Space, concerns, watched_range
 from emulator.hart.access import check_fetch, page_permissions, translate_fetch
 from emulator.hart.fields import MASK64, Cause
 from emulator.hart.floating import DYNAMIC, LAST_OF_HOST, float_dirty
+from emulator.hart.modes import GUEST
 from emulator.hart.state import (
     CONTEXTS,
     DATA_ENTRY,
-    FETCH_ENTRY,
     HART_OFFSETS,
-    MODES,
     NO_TAG,
-    TABLE_ENTRIES,
-    TABLE_ENTRY,
     TLB_ENTRIES,
     CsrPhase,
     Pending,
@@ -56,8 +55,6 @@ if TYPE_CHECKING:
 
 CSR_NUMBER: Final = 20
 """Place of a CSR's number in the instructions that access one."""
-
-PAGE_BITS: Final = MASK64 ^ (PAGE - 1)
 
 
 class RuntimeEmitter(RoutineEmitter):
@@ -199,14 +196,6 @@ def _forget_stores(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def data_entry(e: Emitter, table: str, address: Value) -> str:
-    """Pointer to the data TLB entry for an address: page number, folded with the bits that a tag may occupy."""
-    # Both shifts bring their bits to where an index times the entry's size has them.
-    scaled = PAGE_SHIFT - (DATA_ENTRY.bit_length() - 1)
-    folded = e.xor(e.lshr(address, scaled), e.lshr(address, 56 - PAGE_SHIFT + scaled))
-    return e.at(table, e.and_(folded, (TLB_ENTRIES - 1) * DATA_ENTRY))
-
-
 def _fill_data(e: RuntimeEmitter) -> None:
     """Cache that %a0, which masking makes %a1, translates to physical %a2."""
     backing = e.backing(e.and_("%a2", PAGE_BITS))
@@ -227,6 +216,8 @@ def _fill_data(e: RuntimeEmitter) -> None:
         lines.set(e.or_(lines.get(), e.sub(0, e.call(near_trigger, effective, STORE))))
     readable = e.both(e.ne(e.and_(allowed, LOAD), 0), e.eq(e.get("watch_reads"), 0))
     writable = e.both(e.ne(e.and_(allowed, STORE), 0), e.ult(backing, e.shared("ram_size")))
+    space = e.lshr(e.get("access_mode"), GUEST.bit_length() - 1)
+    e.put("tagged", e.or_(e.get("tagged", space), e.xor("%a0", "%a1")), space)
     entry = data_entry(e, e.get_pointer("tlb_data"), "%a0")
     e.store_raw("i64", e.select(readable, page, NO_TAG), entry)
     e.store_raw("i64", e.select(writable, page, NO_TAG), e.at(entry, 8))
@@ -285,23 +276,6 @@ def _check_watches(e: RuntimeEmitter) -> None:
     e.ret()
 
 
-def _flush_table(e: RuntimeEmitter, table: str, entries: int, size: int, tags: tuple[int, ...]) -> None:
-    at = e.var(0)
-    base = e.field(table)
-    for _ in e.loop(lambda: e.ult(at.get(), entries * size)):
-        for tag in tags:
-            e.store_raw("i64", NO_TAG, e.at(base, e.add(at.get(), tag)))
-        at.set(e.add(at.get(), size))
-
-
-def _flush_tlbs(e: RuntimeEmitter) -> None:
-    """Forget every cached translation of this hart."""
-    _flush_table(e, "data_tlb", CONTEXTS * TLB_ENTRIES, DATA_ENTRY, (0, 8))
-    _flush_table(e, "fetch_tlb", MODES * TLB_ENTRIES, FETCH_ENTRY, (0,))
-    _flush_table(e, "table_tlb", TABLE_ENTRIES, TABLE_ENTRY, (0,))
-    e.ret()
-
-
 def _instruction_bits(e: RuntimeEmitter) -> None:
     """Bits of the instruction whose record is in `ip`."""
     cur = e.get_pointer("cur")
@@ -338,8 +312,7 @@ def _fetch(e: RuntimeEmitter) -> None:
             e.call_plain("plant_breaks", f"i64 {page}", f"ptr {records}")
         for _ in in_span(e):
             e.call_plain("plant_fences", f"i64 {page}", f"ptr {records}")
-        index = e.and_(e.lshr(address, PAGE_SHIFT), TLB_ENTRIES - 1)
-        entry = e.at(e.get_pointer("tlb_fetch"), e.mul(index, FETCH_ENTRY))
+        entry = fetch_entry(e, e.get_pointer("tlb_fetch"), address)
         e.store_raw("i64", page, entry)
         e.store_raw("ptr", records, e.at(entry, 8))
         e.store_raw("i64", e.and_(backing, PAGE_BITS), e.at(entry, 16))
@@ -494,7 +467,9 @@ FUNCTIONS: Final[tuple[tuple[str, tuple[str, ...], str, Builder], ...]] = (
     ("watched_lines", ("i64", "i64"), "i64", _watched_lines),
     ("check_watches", ("i64", "i64", "i64", "i64"), "void", _check_watches),
     *((SEEN_CSR[kind], ("i64",), "i64", _seen_csr(at, kind)) for at, kind in enumerate(SEEN_CSR)),
-    ("flush_tlbs", (), "void", _flush_tlbs),
+    ("flush_tlbs", (), "void", flush_tlbs),
+    ("flush_space", ("i64",), "void", flush_space),
+    ("drop_stale", ("i64",), "void", drop_stale),
     ("instruction_bits", (), "i64", _instruction_bits),
     ("fetch", (), "void", _fetch),
     ("open_page", ("i64",), "ptr", _open_page),

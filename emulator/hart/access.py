@@ -283,6 +283,8 @@ def _store_conditional(size: int) -> Routine:
             d.trap(Cause.STORE_ACCESS, address)
         for _ in d.when(held):
             d.call(WRITE[size], formed, value)
+        for _ in d.unless(d.either(held, d.holds_memory(physical))):
+            d.trap(Cause.STORE_ACCESS, address)
         d.put("reservation", NO_TAG)
         d.ret(d.flag(d.negate(held)))
 
@@ -296,4 +298,8 @@ LOAD_RESERVED: Final = {size: _load_reserved(size) for size in (4, 8)}
 """By size: LR. Returns the value, zero-extended."""
 
 STORE_CONDITIONAL: Final = {size: _store_conditional(size) for size in (4, 8)}
-"""By size: SC. Returns 0 if it stored, 1 if the reservation was gone."""
+"""By size: SC. Returns 0 if it stored, 1 if the reservation was gone.
+
+Where there is no memory that could be reserved, one that fails faults: it "may be treated like a store" for the
+purposes of memory protection (manual volume I, "Zalrsc").
+"""

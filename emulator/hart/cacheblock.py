@@ -65,8 +65,7 @@ def manage_block(d: Domain, formed: Value, enable: Value) -> None:
 def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     """Store zeros to the whole block, or none of them."""
     d.call(check_block_enabled, enable)
-    start = d.and_(formed, MASK64 ^ (BLOCK - 1))
-    d.watch(start_access(d, start), BLOCK, STORE)
+    d.watch(start_access(d, d.and_(formed, MASK64 ^ (BLOCK - 1))), BLOCK, STORE)
     _consider_triggers(d, formed)
     block = d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1))
     d.watch_place(block, BLOCK, STORE)

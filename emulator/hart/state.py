@@ -118,6 +118,7 @@ RUNTIME: Final = (
     Field("budget0"),  # steps allowed to this slice
     Field("timer_due"),  # the hart's step at which time changes what is pending, or NEVER (`emulator.hart.timers`)
     Field("attention"),  # bits of `Attention`
+    Field("stale"),  # which translations: a page's address and two bits, see `STALE_GUEST`
     Field("leave_guest"),  # 1 where a trap out of a guest ends the slice: its hypervisor is no code of the hart's
     Field("pending"),  # 0, or a value of `Pending`: what a routine could not finish
     Field("float_on"),  # 1 where f registers may be written without telling anyone: they are dirty already
@@ -169,7 +170,11 @@ TLBS: Final = (
     Field("data_tlb", CONTEXTS * TLB_ENTRIES * DATA_ENTRY // WORD),
     Field("fetch_tlb", MODES * TLB_ENTRIES * FETCH_ENTRY // WORD),
     Field("table_tlb", TABLE_ENTRIES * TABLE_ENTRY // WORD),
+    Field("large_first", 2),  # by V: the lowest address of what leaves beyond 4 KiB translate, since the last flush
+    Field("large_end", 2),  # the complement of the highest one
+    Field("tagged", 2),  # by V: whether anything is remembered under an address that masking changes
 )
+"""What is cached. Python forgets it all by writing ones."""
 
 SHARED: Final = tuple(
     Field(name)
@@ -178,8 +183,9 @@ SHARED: Final = tuple(
         "records lines stored "  # records; by backing page: lines with code; whether a store TLB has it
         "harts hart_count hart_size "  # first hart's block, how many, bytes from one to the next
         "on_load on_store on_line on_trap on_decode "
-        "on_judge_csr on_judge_print on_csr "  # callbacks into Python (`emulator.engine.hooks`)
+        "on_judge_csr on_judge_print on_judge_full on_csr "  # callbacks into Python (`emulator.engine.hooks`)
         "watches watch_count breaks break_count judgements "  # tables of the debugger
+        "prints print_used print_room "  # words that breakpoints print, how many there are, how many there can be
         "span_hart span_start span_size "  # a hart that leaves the slice outside these addresses; size 0: none
         "handlers csr_table csr_plain rows buckets candidates halfwords half_rows "  # tables of the decoder
         "extensions satp_modes ticks_mul ticks_div ticks_offset special_line observed"
@@ -203,6 +209,11 @@ SHARED_OFFSETS, SHARED_SIZE = _offsets(SHARED)
 ARCHITECTURAL_SIZE: Final = sum(field.count for field in ARCHITECTURAL) * WORD
 
 
+STALE_GUEST: Final = 1
+STALE_SPACE: Final = 2
+"""Bits of the field `stale` below the page's address: translations at V=1 are meant; all of them are."""
+
+
 class Attention:
     """Bits of the `attention` field: what to look at before the next instruction."""
 
@@ -212,6 +223,8 @@ class Attention:
     """Leave the run slice."""
     FLUSH = 4
     """Cached translations are stale."""
+    STALE = 8
+    """Those that the field `stale` names are."""
 
 
 class Pending:

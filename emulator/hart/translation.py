@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.hart.fields import MSTATUS_MXR, MSTATUS_SUM, PMP_R, PMP_W, PMP_X, Cause, Privilege
+from emulator.hart.fields import MASK64, MSTATUS_MXR, MSTATUS_SUM, PMP_R, PMP_W, PMP_X, Cause, Privilege
 from emulator.hart.modes import PRIVILEGE, is_guest, status_of
 from emulator.hart.pmp import pmp_permissions
 from emulator.isa.domain import routine
@@ -192,6 +192,15 @@ def touch_leaf(d: Domain, pte: Value, entry: Value, address: Value, kind: Value,
     d.ret(current)
 
 
+def _widen(d: Domain, address: Value, span: Value) -> None:
+    """A fence for any address of a large leaf is about all of it: note which addresses such leaves translate."""
+    space = d.flag(is_guest(d, d.get("access_mode")))
+    low, end = d.and_(address, d.xor(span, MASK64)), d.xor(d.or_(address, span), MASK64)
+    for field, bound in (("large_first", low), ("large_end", end)):
+        known = d.get(field, space)
+        d.put(field, d.select(d.ult(bound, known), bound, known), space)
+
+
 @routine(params=6, traps=True)
 def use_leaf(d: Domain, pte: Value, entry: Value, level: Value, address: Value, kind: Value, stage: Value) -> None:
     """Steps 5 to 9 of the manual's algorithm: check a leaf, bring A and D up to date, form the address."""
@@ -205,7 +214,9 @@ def use_leaf(d: Domain, pte: Value, entry: Value, level: Value, address: Value, 
     napot = d.select(d.ne(d.and_(pte, PTE_N), 0), 0xF000, 0)
     span = d.or_(d.sub(d.shl(1, d.add(d.mul(level, 9), 12)), 1), napot)
     base = d.shl(d.and_(d.lshr(pte, 10), SATP_PPN), 12)
-    d.ret(d.or_(d.and_(base, d.xor(span, (1 << 64) - 1)), d.and_(address, span)))
+    for _ in d.when(d.both(d.eq(stage, FIRST), d.ne(span, 0xFFF))):
+        _widen(d, address, span)
+    d.ret(d.or_(d.and_(base, d.xor(span, MASK64)), d.and_(address, span)))
 
 
 def _stray(d: Domain, address: Value, levels: Value, stage: Value) -> Bool:

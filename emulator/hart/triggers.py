@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emulator.hart.fields import MSTATUS_MIE, MSTATUS_SIE, Cause, Privilege
+from emulator.hart.modes import GUEST
 from emulator.hart.state import TRIGGERS
+from emulator.hart.translation import FETCH
 from emulator.isa.domain import routine
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ def _may_fire(d: Domain) -> Value:
 def check_triggers(d: Domain, first: Value, last: Value, kind: Value) -> None:
     """Raise the breakpoint exception if a trigger matches an access of a kind (`LOAD`, `STORE`, `FETCH`).
 
-    `first` .. `last` are the addresses that are compared. `tval` is the lowest of them that the trigger matches.
+    `first` .. `last` are the addresses that are compared, for data those of the access that has begun. `tval` is the
+    lowest of them that the trigger matches, a guest virtual address ("hstatus", GVA) if the access is a guest's.
     """
     index = d.var(0)
     for _ in d.loop(lambda: d.ult(index.get(), TRIGGERS)):
@@ -77,7 +80,8 @@ def check_triggers(d: Domain, first: Value, last: Value, kind: Value) -> None:
         for _ in d.when(d.both(d.both(inside, wanted), here)):
             new = d.eq(d.lshr(control, TYPE_SHIFT), MCONTROL6)
             d.put("tdata1", d.or_(control, d.select(new, MCONTROL6_HIT, MCONTROL_HIT)), at)
-            d.trap(Cause.BREAKPOINT, d.select(d.ult(first, low), low, first))
+            guests = d.both(d.ne(kind, FETCH), d.ne(d.and_(d.get("access_mode"), GUEST), 0))
+            d.trap(Cause.BREAKPOINT, d.select(d.ult(first, low), low, first), gva=d.flag(guests))
         index.set(d.add(at, 1))
 
 

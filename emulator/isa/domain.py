@@ -219,6 +219,14 @@ class Domain(Ops, Protocol):
         """Forget every cached translation of this hart."""
         ...
 
+    def flush_space(self, guest: Value) -> None:
+        """Forget the translations of the modes with V = `guest` (1 or 0); those of M-mode stay."""
+        ...
+
+    def flush_page(self, address: Value, guest: Value) -> None:
+        """Forget those of them that come from the leaf PTE of an address, whatever tags they were asked for with."""
+        ...
+
     def watch(self, address: Value, size: Value, kind: int) -> None:
         """Stop before an access (`emulator.hart.access.LOAD`, `STORE` or both) that a watchpoint covers."""
         ...
@@ -277,8 +285,8 @@ class Domain(Ops, Protocol):
         """A CSR as a debugger reads it."""
         ...
 
-    def judge_print(self, index: Value, depth: Value) -> None:
-        """Have the debugger print a text with the topmost of the `depth` values of `judge_stack`."""
+    def judge_print(self, operand: Value, depth: Value) -> None:
+        """Have the debugger print what an operand of `print` names, with the topmost of `depth` values on the stack."""
         ...
 
     def in_trap_loop(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart.access import GUEST_EXECUTE, GUEST_READ, GUEST_WRITE
 from emulator.hart.fields import HSTATUS_HU, MSTATUS_TVM
 from emulator.hart.refusal import controlled, is_guest, is_user, refuse
+from emulator.isa.fences import drop_translations
 from emulator.isa.rows import GUEST_LOAD, GUEST_STORE, RS1_RS2, Lift, RowSet
 
 if TYPE_CHECKING:
@@ -74,13 +75,13 @@ for suffix, width, size, widened in LOADS:
 
 
 def _fence_guest_virtual(x: Execution) -> None:
-    """HFENCE.VVMA, HINVAL.VVMA: all is dropped, whatever the operands."""
+    """HFENCE.VVMA, HINVAL.VVMA: SFENCE.VMA of the guest, executed for it."""
     refuse(x, barred=x.either(is_guest(x), is_user(x)))
-    x.flush()
+    drop_translations(x, 1)
 
 
 def _fence_guest_physical(x: Execution) -> None:
-    """HFENCE.GVMA, HINVAL.GVMA: TVM keeps HS-mode from them."""
+    """HFENCE.GVMA, HINVAL.GVMA: TVM keeps HS-mode from them. All is dropped, whatever the operands."""
     refuse(x, barred=x.either(x.either(is_guest(x), is_user(x)), controlled(x, MSTATUS_TVM, 0)))
     x.flush()
 

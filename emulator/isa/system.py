@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart.fields import MASK64
 from emulator.hart.refusal import is_user, refuse, translation_controlled
 from emulator.hart.traps import check_wait, machine_return, supervisor_return
+from emulator.isa.fences import drop_translations
 from emulator.isa.rows import BARE, CSR, CSRI, RS1_RS2, Lift, RowSet
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ def _check_fence(x: Execution) -> None:
 
 
 def _sfence_vma(x: Execution) -> None:
-    """At V=1 it is about VS-stage translations; all are dropped in any case."""
+    """At V=1 it is about VS-stage translations. Address spaces are not told apart."""
     refuse(x, barred=x.either(is_user(x), translation_controlled(x)))
-    x.flush()
+    drop_translations(x, x.get("virt"))
 
 
 def _wait(x: Execution) -> None:

@@ -54,10 +54,14 @@ class HostMemory:
     Args:
         base: Physical address.
         size: Bytes.
+
+    Attributes:
+        used_end: Nothing from here on has ever been taken, so it is still zero.
     """
 
     def __init__(self, base: int, size: int) -> None:
         self._free = [(base, base + size)]
+        self.used_end = base
 
     def allocate(self, size: int, alignment: int = PAGE, offset: int = 0) -> int:
         """Take memory.
@@ -74,6 +78,7 @@ class HostMemory:
             at = start + (offset - start) % alignment
             if at + size <= end:
                 self._free[index : index + 1] = [(a, b) for a, b in ((start, at), (at + size, end)) if a < b]
+                self.used_end = max(self.used_end, at + size)
                 return at
         raise KvmError(errno.ENOMEM, f"the host has no {size} bytes of memory left; give the virtual machine more")
 

@@ -6,7 +6,7 @@ that cannot be set, ends the restoring with the register's name, and nothing has
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,9 @@ from emulator.kvm.vcpu import MpState, Vcpu
 if TYPE_CHECKING:
     from emulator.kvm.vm import Vm
 
+CHUNK: Final = 1 << 20
+"""Bytes that are looked at at once: most memory of a guest is zero."""
+ZERO: Final = bytes(PAGE)
 ISA: Final = "isa_ext."
 SBI: Final = "sbi_ext."
 FEATURE: Final = "sbi_fwft."
@@ -44,14 +47,15 @@ UNHIDEABLE: Final = {"isa_ext.ssnpm": Unhideable("csr.senvcfg", 3 << 32)}
 """They may be missing at the destination as long as they are not in use. `senvcfg.PMM` is all that Ssnpm is."""
 
 
-def save(vm: Vm) -> bytes:
-    """A virtual machine as a file's content."""
+def save(vm: Vm, user_space: Mapping[str, Any]) -> bytes:
+    """A virtual machine as a file's content, with what user space wants to find in it."""
     memory = bytearray()
     description = {
         "kernel": vm.kvm.profile.name,
-        "time": vm.time,
+        "time": vm.latest_time,
         "slots": [_describe_slot(vm, slot, memory) for slot in vm.slots],
         "vcpus": [_describe_vcpu(vcpu) for _, vcpu in sorted(vm.vcpus.items())],
+        "user_space": dict(user_space),
     }
     return seal(description, bytes(memory))
 
@@ -59,11 +63,15 @@ def save(vm: Vm) -> bytes:
 def _describe_slot(vm: Vm, slot: Slot, memory: bytearray) -> dict[str, Any]:
     """Pages of zeros are left out."""
     pages = []
-    for address in range(slot.address, slot.end, PAGE):
-        content = vm.read_memory(address, PAGE)
-        if content.count(0) != PAGE:
-            pages.append(address)
-            memory += content
+    for start in range(slot.address, slot.end, CHUNK):
+        chunk = vm.read_memory(start, min(CHUNK, slot.end - start))
+        if chunk == bytes(len(chunk)):
+            continue
+        for at in range(0, len(chunk), PAGE):
+            content = chunk[at : at + PAGE]
+            if content != ZERO:
+                pages.append(start + at)
+                memory += content
     return {
         "number": slot.number,
         "address": slot.address,
@@ -83,8 +91,13 @@ def _describe_vcpu(vcpu: Vcpu) -> dict[str, Any]:
     return {"id": vcpu.id, "state": vcpu.mp_state.name, "registers": registers}
 
 
-def restore(vm: Vm, data: bytes) -> None:
+def restore(vm: Vm, data: bytes, check: Callable[[Mapping[str, Any]], None]) -> None:
     """Make an empty virtual machine the one that was saved.
+
+    Args:
+        vm: The machine.
+        data: The file's content.
+        check: Called with the description before anything changes; raises what it does not like.
 
     Raises:
         StateError: For a file that is damaged or none of ours, a machine that is not empty, and what this host or
@@ -98,15 +111,17 @@ def restore(vm: Vm, data: bytes) -> None:
         pages = [address for entry in description["slots"] for address in _pages(entry)]
         states = [_read_vcpu(entry) for entry in description["vcpus"]]
         time = int(description["time"])
+        _ = dict(description["user_space"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StateError(f"the saved virtual machine has a description that cannot be read: {error!r}") from error
     if len(memory) != PAGE * len(pages):
         raise StateError("the saved virtual machine's memory is not all there")
+    check(description)
     _rehearse(vm, slots, pages, states)
     for slot in slots:
         vm.set_memory_region(slot.number, slot.address, slot.size, readonly=slot.readonly)
     for index, address in enumerate(pages):
-        vm.write_memory(address, memory[PAGE * index :][:PAGE])
+        vm.write_memory(address, memory[PAGE * index : PAGE * (index + 1)])
     for state in states:
         state.apply(vm)
     vm.set_time(time)

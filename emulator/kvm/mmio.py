@@ -53,10 +53,26 @@ def decode_access(word: int) -> MemoryAccess | None:
     row = instruction.row
     if row.length == 2 and row.name not in COMPRESSED:
         return None
-    name = row.target.name
+    return _access(row.target.name, instruction.rd, instruction.rs2, row.length)
+
+
+def read_transformed(tinst: int) -> MemoryAccess | None:
+    """Read a load or store off `htinst`, where the hart put it, so that the instruction need not be fetched.
+
+    Bit 1 is 0 for a compressed one, which is there as what it stands for (manual volume II, "Transformed Instruction or
+    Pseudoinstruction for mtinst or htinst"). `rs1` is not the instruction's.
+    """
+    instruction = decode(tinst | 0b10)
+    if instruction is None:
+        return None
+    size = 4 if tinst & 0b10 else 2
+    return _access(instruction.row.target.name, instruction.rd, instruction.rs2, size)
+
+
+def _access(name: str, rd: int, rs2: int, size: int) -> MemoryAccess | None:
     if name in LOADS:
         length, signed = LOADS[name]
-        return MemoryAccess(False, length, instruction.rd, signed, row.length)
+        return MemoryAccess(False, length, rd, signed, size)
     if name in STORES:
-        return MemoryAccess(True, STORES[name], instruction.rs2, False, row.length)
+        return MemoryAccess(True, STORES[name], rs2, False, size)
     return None

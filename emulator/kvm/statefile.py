@@ -17,7 +17,7 @@ from typing import Any, Final
 from emulator.errors import EmulatorError
 
 MAGIC: Final = b"RVGDBKVM"
-VERSION: Final = 1
+VERSION: Final = 2
 HEAD: Final = len(MAGIC) + 4 + 8 + hashlib.sha256().digest_size
 LIMIT: Final = 1 << 40
 """Bytes of a body after decompression: more is no virtual machine of this emulator."""

@@ -23,11 +23,13 @@ class Trap:
         cause: `scause`.
         tval: `stval`.
         htval: The guest physical address of a guest page fault, shifted right by 2.
+        tinst: `htinst`: the load or store that faulted, transformed; 0 for none.
     """
 
     cause: int
     tval: int
     htval: int
+    tinst: int
 
     @property
     def address(self) -> int:

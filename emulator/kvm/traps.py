@@ -14,7 +14,7 @@ from emulator.isa.table import BY_NAME, decode, instruction_length
 from emulator.kvm.completions import CsrCompletion, MmioCompletion, SbiCompletion
 from emulator.kvm.errors import KvmError
 from emulator.kvm.exits import CsrExit, DebugExit, MmioExit, SbiExit, VcpuExit
-from emulator.kvm.mmio import decode_access
+from emulator.kvm.mmio import decode_access, read_transformed
 from emulator.kvm.sbi.call import Answer, Forward, Leave, SbiCall, Wait
 from emulator.kvm.sbi.dispatch import dispatch
 from emulator.kvm.sbi.ranges import LEGACY
@@ -106,11 +106,12 @@ def _guest_fault(vcpu: Vcpu, trap: Trap) -> VcpuExit | None:
             raise KvmError(errno.EOPNOTSUPP, f"the guest executes at {address:#x}, where no memory is")
         vcpu.inject(Cause.FETCH_ACCESS, trap.tval)
         return None
-    return _mmio(vcpu, address)
+    return _mmio(vcpu, trap)
 
 
-def _mmio(vcpu: Vcpu, address: int) -> VcpuExit:
-    access = decode_access(vcpu.fetch())
+def _mmio(vcpu: Vcpu, trap: Trap) -> VcpuExit:
+    address = trap.address
+    access = read_transformed(trap.tinst) if trap.tinst & 1 else decode_access(vcpu.fetch())
     if access is None:
         raise KvmError(
             errno.EOPNOTSUPP, f"the instruction at {vcpu.context.get('pc'):#x} is no load or store that KVM knows"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from emulator.hart.fields import Privilege
 from emulator.kvm import migration
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from emulator.hart.block import HartBlock
     from emulator.kvm.system import Kvm
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 ENDLESS: Final = 1 << 62
 MASK64: Final = (1 << 64) - 1
 
@@ -114,8 +116,9 @@ class Vm:
         if old is not None and old.address == address and size:
             return old
         if old is None:
+            used = self.world.memory.used_end
             host = self._allocate(size, address)
-            self.world.clear(host, size)
+            self.world.clear(host, min(size, max(used - host, 0)))
             made = Slot(number, address, size, host, readonly)
         else:
             self.world.gstage.unmap(old.address, old.end)
@@ -203,24 +206,34 @@ class Vm:
 
     # Saving and restoring.
 
-    def save(self) -> bytes:
+    def save(self, user_space: Mapping[str, Any] = NOTHING) -> bytes:
         """The virtual machine as a file's content (`emulator.kvm.statefile`), for `restore` here or elsewhere.
+
+        Args:
+            user_space: What user space adds, such as its devices; plain values that JSON can hold.
 
         Raises:
             KvmError: EBUSY while it runs.
         """
         self._demand_halted("saving")
-        return migration.save(self)
+        if self._world is not None:
+            self._world.machine.settle()
+        return migration.save(self, user_space)
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, data: bytes, check: Callable[[Mapping[str, Any]], None] = lambda _: None) -> None:
         """Become a saved virtual machine; this one has neither vcpus nor memory yet.
+
+        Args:
+            data: The file's content.
+            check: Called with the file's description before anything changes: `slots`, `vcpus` and what user space has
+                added, `user_space`. It raises what it does not like.
 
         Raises:
             StateError: For a damaged or foreign file, and for what this host or kernel does not have: the error names
                 the register. The virtual machine is then as it was.
         """
         self._demand_halted("restoring")
-        migration.restore(self, data)
+        migration.restore(self, data, check)
 
     def like(self) -> Vm:
         """Another virtual machine of the same kind, empty."""
@@ -237,6 +250,15 @@ class Vm:
     def host_time(self) -> int:
         """The host's `time`, in ticks."""
         return 0 if self._world is None else self._world.machine.clock.mtime
+
+    @property
+    def latest_time(self) -> int:
+        """The guest's `time` on the hart that is ahead of the others: none has seen a later one."""
+        if self._world is None:
+            return self.time
+        machine = self._world.machine
+        ahead = machine.ticks(max(hart.get("time_base") for hart in machine.harts))
+        return max(ahead, self.host_time) + self.delta & MASK64
 
     def set_time(self, value: int) -> None:
         """Let the guest's time be `value` now, for all vcpus."""
@@ -324,7 +346,8 @@ class Vm:
     def trapped(self, hart: HartBlock) -> Stop | None:
         """A hart has left its guest (`emulator.machine.Hypervisor`): do what the hypervisor does, and go back."""
         vcpu = self.vcpus[hart.index]
-        trap, pc = Trap(hart.get("scause"), hart.get("stval"), hart.get("htval")), hart.get("sepc")
+        trap = Trap(*(hart.get(name) for name in ("scause", "stval", "htval", "htinst")))
+        pc = hart.get("sepc")
         leaving: VcpuExit | KvmError | None
         try:
             leaving = self._handle(vcpu, hart, trap)
@@ -335,7 +358,7 @@ class Vm:
             self._exit = vcpu, leaving
             return HypervisorExit(hart.index, f"KVM_RUN of vcpu {vcpu.id} failed: {leaving}", failed=True)
         if leaving is not None:
-            self.world.machine.catches.left_guest(hart.index, record.reason, str(record))
+            self.world.machine.catches.left_guest(hart.index, record.reason, record)
             if self.user_space is None or not self.user_space(vcpu, leaving):
                 self._exit = vcpu, leaving
                 return HypervisorExit(hart.index, f"vcpu {vcpu.id} left for user space: {leaving}")

@@ -96,6 +96,8 @@ class World:
         self.machine = Machine(config, transmit=lambda data: None, engine=options.engine, progress=options.progress)
         self.ram = self.machine.ram
         self.memory = HostMemory(RAM_BASE + PAGE, size - PAGE)
+        for piece in self.machine.board.plan.pieces:  # a device tree that nobody reads
+            self.write(piece.address, bytes(piece.size))
         self._words = self.ram.cast("Q")
         self.gstage = GStage(host.satp_mode, self.memory, self._read_word, self._write_word)
         for hart in self.machine.harts:

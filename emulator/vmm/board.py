@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.boot import make_plan
 from emulator.devices.finisher import Finisher
 from emulator.devices.interrupts import SEIP
+from emulator.devices.moving import Movable
 from emulator.devices.plic import Plic
 from emulator.devices.rtc import Rtc
 from emulator.devices.uart import Uart
@@ -78,6 +79,11 @@ class GuestBoard:
     def device_tree(self) -> bytes:
         """The device tree's blob."""
         return self.plan.device_tree
+
+    @property
+    def movable(self) -> dict[str, Movable]:
+        """The devices that have a state, by the names that they have in a saved guest; the PLIC comes last."""
+        return {"serial": self.uart, "rtc": self.rtc, "console": self.console, "plic": self.plic}
 
     def receive(self, data: bytes) -> None:
         """Console input from outside, for whichever console the guest reads."""

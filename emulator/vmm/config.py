@@ -40,7 +40,7 @@ def make_host(isa: str | None, *, legacy_sbi: bool = False) -> Host:
     """The hardware under the emulated KVM.
 
     Args:
-        isa: Its ISA string; None for everything that this machine has.
+        isa: Its ISA string; None for everything that this machine has, and `-ssnpm-sstc` for that without some.
         legacy_sbi: Whether its kernel serves SBI v0.1.
 
     Raises:
@@ -48,13 +48,22 @@ def make_host(isa: str | None, *, legacy_sbi: bool = False) -> Host:
     """
     if isa is None:
         return Host(MODELS["max"].extensions, legacy_sbi=legacy_sbi)
-    extensions = parse_isa(isa)
+    extensions = _without(isa) if isa.startswith("-") else parse_isa(isa)
     foreign = sorted(name for name in extensions if name not in BY_NAME)
     if foreign:
         raise ConfigError(f"host-isa: this machine has no '{foreign[0]}'{_nearest(foreign[0])}; leave it out")
     if "h" not in extensions:
         raise ConfigError("host-isa: a host without the hypervisor extension has no KVM; add h, as in rv64imafdch")
     return Host(extensions, legacy_sbi=legacy_sbi)
+
+
+def _without(text: str) -> frozenset[str]:
+    """Everything but some extensions."""
+    names = text.lower().split("-")[1:]
+    for name in names:
+        if name not in MODELS["max"].extensions:
+            raise ConfigError(f"host-isa: this machine has no '{name}' to leave out{_nearest(name)}")
+    return MODELS["max"].extensions.difference(names)
 
 
 def make_kernel(name: str | None) -> Profile:

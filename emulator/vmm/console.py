@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from emulator.devices.moving import Saved, attributes, set_attributes
 from emulator.kvm import KvmError, SbiExit
 from emulator.kvm.sbi.errors import SbiError
 
@@ -18,6 +19,7 @@ DBCN: Final = 0x4442434E
 WRITE, READ, WRITE_BYTE = 0, 1, 2
 NOTHING: Final = (1 << 64) - 1
 """What SBI v0.1 answers where there is no character."""
+STATE: Final = ("input", "wants_input")
 LONGEST: Final = 1 << 16
 """Bytes of one DBCN call; a longer one is done in part, as the SBI specification allows."""
 
@@ -42,6 +44,14 @@ class SbiConsole:
     def reset(self) -> None:
         """As at the beginning; input that has not been read stays."""
         self.wants_input = False
+
+    def saved(self) -> Saved:
+        """Input that nobody has read, and whether the guest reads here."""
+        return attributes(self, STATE)
+
+    def restore(self, state: Saved) -> None:
+        """Go on with a state."""
+        set_attributes(self, state, STATE)
 
     def answer(self, vcpu: Vcpu, call: SbiExit) -> bool:
         """Answer a call; False if it is none of the console's."""

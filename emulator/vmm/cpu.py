@@ -12,7 +12,7 @@ from typing import Final
 
 from emulator.errors import ConfigError
 from emulator.isa.extensions import EXTENSIONS, TRANSLATIONS, CpuConfig
-from emulator.kvm import KvmError, MpState, Vcpu
+from emulator.kvm import KvmError, MpState, Vcpu, Vm
 from emulator.kvm.one_reg import NAMES
 from emulator.kvm.registers.core import CLASS as CORE
 from emulator.vmm.config import HOST_MODEL, GuestConfig
@@ -22,6 +22,16 @@ LETTERS: Final = ("a", "c", "d", "f", "h", "i", "m")
 ORDER: Final = {row.name: index for index, row in enumerate(EXTENSIONS)}
 """Then the others, as the ISA string has them."""
 SUPERVISOR: Final = ("sstatus", "sie", "stvec", "sscratch", "sepc", "scause", "stval", "sip", "satp")
+
+
+def make_vcpus(vm: Vm, guest: GuestConfig, warn: Callable[[str], None]) -> None:
+    """Make and set up the vcpus of a new virtual machine.
+
+    Raises:
+        ConfigError: As of `set_up`.
+    """
+    for number in range(guest.machine.harts):
+        set_up(vm.create_vcpu(number), guest.switches, warn)
 
 
 def set_up(vcpu: Vcpu, switches: Mapping[str, bool], warn: Callable[[str], None]) -> None:
@@ -71,15 +81,16 @@ def _switch(vcpu: Vcpu, name: str, on: bool, warn: Callable[[str], None]) -> Non
             )
 
 
-def described(vcpu: Vcpu, config: GuestConfig) -> CpuConfig:
+def described(vm: Vm, guest: GuestConfig) -> CpuConfig:
     """What the device tree says that a vcpu is: what its ISA_EXT registers say, without what was to be hidden."""
-    hidden = {name for name, on in config.switches.items() if not on}
+    vcpu = vm.vcpus[0]
+    hidden = {name for name, on in guest.switches.items() if not on}
     names = frozenset(name for name in vcpu.isa - hidden if name in ORDER)
     host_modes = frozenset(TRANSLATIONS[: vcpu.host.satp_mode - 7])
-    return CpuConfig(HOST_MODEL, names, config.translations & host_modes)
+    return CpuConfig(HOST_MODEL, names, guest.translations & host_modes)
 
 
-def reset(vcpu: Vcpu, pc: int, device_tree: int) -> None:
+def reset_vcpu(vcpu: Vcpu, pc: int, device_tree: int) -> None:
     """Bring a vcpu to where a guest begins: vcpu 0 at `pc` in VS-mode, the others stopped.
 
     Kernels that can, reset the vcpu themselves; for the others every register is written.

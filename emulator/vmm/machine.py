@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from emulator.errors import BusFault, ConfigError
+from emulator.boot import make_plan
+from emulator.errors import BusFault
 from emulator.kvm import (
     CsrExit,
     Kvm,
-    KvmError,
     MmioExit,
     SbiExit,
     SystemEventExit,
@@ -21,8 +21,9 @@ from emulator.kvm import (
 from emulator.kvm.exits import SHUTDOWN_EVENT
 from emulator.stops import GuestExit, GuestReset, Stop
 from emulator.virt_map import RAM_BASE
-from emulator.vmm import cpu
 from emulator.vmm.board import GuestBoard
+from emulator.vmm.cpu import described, make_vcpus, reset_vcpu
+from emulator.vmm.moving import RAM_SLOT, arrive, depart
 
 if TYPE_CHECKING:
     from emulator.catching import Catches
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from emulator.hart.block import HartBlock
     from emulator.machine import Machine, Observer
     from emulator.vmm.config import GuestConfig
-
-RAM_SLOT: Final = 0
 
 
 class GuestMachine:
@@ -45,10 +44,12 @@ class GuestMachine:
         engine: As of `Machine`.
         progress: As of `Machine`.
         warn: Told, in a sentence, what is not as the configuration asked.
+        incoming: A guest that was saved, to go on with instead of beginning.
 
     Raises:
         ConfigError: The configuration cannot be built, or KVM refuses it.
         LoadError: An image cannot be loaded.
+        StateError: What comes in is damaged, foreign, or does not fit this host, kernel or configuration.
         EngineError: The compiled engine cannot be built on this host.
 
     Attributes:
@@ -67,28 +68,33 @@ class GuestMachine:
         engine: str = "compiled",
         progress: Callable[[str], None] | None = None,
         warn: Callable[[str], None] = lambda text: None,
+        incoming: bytes | None = None,
     ) -> None:
         machine = guest.machine
         self.kvm = Kvm(guest.host, guest.kernel)
         options = WorldOptions(engine, machine.icount, machine.entropy, progress)
         self.vm = self.kvm.create_vm(max_vcpus=machine.harts, host_memory=machine.ram_size, options=options)
-        vcpus = [self.vm.create_vcpu(number) for number in range(machine.harts)]
-        try:
-            for vcpu in vcpus:
-                cpu.set_up(vcpu, guest.switches, warn)
-            if self.kvm.profile.mp_state_reset:
-                self.vm.enable_mp_state_reset()
+        if incoming is None:
+            make_vcpus(self.vm, guest, warn)
             self.vm.set_memory_region(RAM_SLOT, RAM_BASE, machine.ram_size)
-        except KvmError as error:
-            raise ConfigError(f"the guest cannot be made: {error}") from error
-        self.config: MachineConfig = replace(machine, cpu=cpu.described(vcpus[0], guest))
         self.host: Machine = self.vm.world.machine
-        self.board = GuestBoard(self.config, self.vm, self.host.clock, self.host.request, transmit)
+        self.board = GuestBoard(machine, self.vm, self.host.clock, self.host.request, transmit)
+        if incoming is not None:
+            arrive(self.vm, self.board, guest, incoming)
+        self.config: MachineConfig = replace(machine, cpu=described(self.vm, guest))
+        self.board.plan = make_plan(self.config, hosted=True)
+        if self.kvm.profile.mp_state_reset:
+            self.vm.enable_mp_state_reset()
         self.host.board = self.board
         self.host.debug.guest = self.vm
         self.vm.user_space = self._answer
         self.vm.populate()
-        self.reset()
+        if incoming is None:
+            self.reset()
+            return
+        for vcpu in self.vm.vcpus.values():
+            vcpu.prepare()  # it has run before
+            vcpu.enter()
 
     # What a machine has.
 
@@ -141,8 +147,16 @@ class GuestMachine:
         """Begin again: images in memory, devices and vcpus as at the start. Time goes on, and breakpoints stay."""
         self.board.reset()
         for vcpu, pc in zip(self.vm.vcpus.values(), self.board.start_pcs, strict=True):
-            cpu.reset(vcpu, pc, self.board.plan.device_tree_address)
+            reset_vcpu(vcpu, pc, self.board.plan.device_tree_address)
             vcpu.enter()
+
+    def save(self) -> bytes:
+        """The guest as a file's content, for `incoming` here or elsewhere; it may go on afterwards.
+
+        Raises:
+            KvmError: EBUSY while it runs.
+        """
+        return depart(self.vm, self.board)
 
     # What a vcpu needs of user space.
 
@@ -175,6 +189,6 @@ class GuestMachine:
                 bus.store(access.address, access.length, int.from_bytes(access.data, "little"))
             else:
                 value = bus.load(access.address, access.length)
-                vcpu.complete_mmio(value.to_bytes(access.length, "little"))
+                vcpu.complete_mmio((value & (1 << 8 * access.length) - 1).to_bytes(access.length, "little"))
         except BusFault:
             return

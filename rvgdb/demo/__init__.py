@@ -1,4 +1,4 @@
-"""The built-in guest and its walk-through: `scripts/demo`, or `python -m rvgdb.demo`."""
+"""The built-in guests and the tour of them: `scripts/demo`, `rvgdb demo`, or `python -m rvgdb.demo`."""
 
 from __future__ import annotations
 
@@ -8,4 +8,7 @@ from typing import Final
 GUEST: Final = Path(__file__).with_name("guest.elf")
 """The built-in guest, `guests/demo` in the repository: machine mode, entered at 0x80000000 with `-bios none`."""
 
-__all__ = ["GUEST"]
+MASKED: Final = Path(__file__).with_name("masked.elf")
+"""The guest of KVM's that masks its pointers, `guests/kvm/tour.c`: entered in VS-mode, with `-accel kvm`."""
+
+__all__ = ["GUEST", "MASKED"]

@@ -1,18 +1,18 @@
-"""`python -m rvgdb.demo`: the built-in guest under a debugger."""
+"""`python -m rvgdb.demo`: the built-in guests under a debugger."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import shutil
-import socket
 import sys
 from typing import Final
 
 import trio
 from rich.console import Console
 
-from rvgdb.demo import GUEST
+from rvgdb.demo import GUEST, MASKED
+from rvgdb.demo.parts import PARTS
 from rvgdb.demo.walkthrough import Walkthrough
 
 DEBUGGERS: Final = ("gdb-multiarch", "riscv64-unknown-elf-gdb", "riscv64-linux-gnu-gdb")
@@ -21,7 +21,7 @@ INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as a shell gives it."""
 
 NO_DEBUGGER: Final = """
-That was the machine by itself, because no GDB for RISC-V was found. To see it being debugged:
+Those were the guests by themselves, because no GDB for RISC-V was found. To see it being debugged:
     Debian, Ubuntu: sudo apt-get install gdb-multiarch
     elsewhere:      a GDB whose `set architecture` knows riscv:rv64, named with --gdb
 and run this again."""
@@ -29,6 +29,9 @@ and run this again."""
 BY_HAND: Final = """
 By hand, in two terminals:
     {emulator} -M virt -bios none -nographic -kernel {guest} -s -S
+    {debugger} {guest} -ex 'target remote :1234'"""
+
+BY_HAND_KVM: Final = """    rvgdb run -accel kvm -nographic -kernel {guest} -s -S
     {debugger} {guest} -ex 'target remote :1234'"""
 
 
@@ -47,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--no-gdb", action="store_true", help="show the machine by itself")
     parser.add_argument(
-        "--emulator", metavar="COMMAND", help="another emulator that takes the same options, such as QEMU"
+        "--emulator",
+        metavar="COMMAND",
+        help="another emulator that takes the same options, such as QEMU; without the parts under KVM",
     )
     options = parser.parse_args(arguments)
 
@@ -58,24 +63,21 @@ def main(arguments: list[str] | None = None) -> int:
         if shutil.which(program) is None:
             parser.error(f"there is no program {program}")
 
-    walkthrough = Walkthrough(console=console, emulator=emulator, port=_free_port())
+    parts = [part for part in PARTS if not (options.emulator and part.own)]
+    walkthrough = Walkthrough(console=console, emulator=emulator)
     status = INTERRUPTED
     try:
-        status = trio.run(walkthrough.alone) if debugger is None else trio.run(walkthrough.debugged, debugger)
+        status = trio.run(walkthrough.play, parts, debugger)
     except* KeyboardInterrupt:
         console.print("interrupted")
     if debugger is None and not options.no_gdb:
         console.print(NO_DEBUGGER, markup=False)
-    by_hand = BY_HAND.format(emulator=options.emulator or "rvgdb run", guest=GUEST, debugger=debugger or DEBUGGERS[0])
+    known = debugger or DEBUGGERS[0]
+    by_hand = BY_HAND.format(emulator=options.emulator or "rvgdb run", guest=GUEST, debugger=known)
     console.print(by_hand, markup=False, soft_wrap=True)
+    if not options.emulator:
+        console.print(BY_HAND_KVM.format(guest=MASKED, debugger=known), markup=False, soft_wrap=True)
     return status
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class Scene:
         gdb_addresses: Where a debugger may attach.
         hart: The hart that commands mean (`cpu N`).
         vm: The virtual machine, where a guest of the emulated KVM runs.
+        save: Gives that guest as a file's content.
     """
 
     target: Target
@@ -34,6 +35,7 @@ class Scene:
     gdb_addresses: list[str] = field(default_factory=list)
     hart: int = 0
     vm: Vm | None = None
+    save: Callable[[], bytes] | None = None
 
 
 Action: TypeAlias = Callable[[Scene, str], str]

@@ -51,12 +51,17 @@ def _lines(vcpu: Vcpu, numbers: Iterable[int]) -> str:
 
 def _regs(vm: Vm, vcpu: Vcpu, pattern: str) -> str:
     """Registers that are listed, with names like a pattern; without wildcards, those that have the text in them."""
-    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-    found = [number for number in vcpu.reg_list() if fnmatchcase(name_of(number), wanted.lower())]
+    wanted = (pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*").lower()
+    found = [number for number in vcpu.reg_list() if _is_like(name_of(number), wanted)]
     if not found:
         names = [name_of(number) for number in vcpu.reg_list()]
         raise MonitorError(f"vcpu {vcpu.id} has no register like '{pattern}'{nearest(pattern, names)}")
     return _lines(vcpu, found)
+
+
+def _is_like(name: str, pattern: str) -> bool:
+    """Whether a name, or what follows its class, is like a pattern."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name.partition(".")[2], pattern)
 
 
 def _identifier(text: str) -> int:

@@ -9,7 +9,7 @@ from emulator.hart.modes import GUEST, MODE_NAMES
 from emulator.witness import Witness
 from rvgdb.monitor.command import Command, Scene
 from rvgdb.monitor.expression import evaluate
-from rvgdb.monitor.wording import fault_text, mask_text, mode_text, place_text, rule_of
+from rvgdb.monitor.wording import fault_lines, mask_text, mode_text, place_text, rule_of
 
 
 def has_guests(scene: Scene) -> bool:
@@ -42,7 +42,8 @@ def _accesses(scene: Scene, witness: Witness, address: int) -> Iterator[str]:
         yield f"{kind} in {mode_text(seen.mode)}: {why}"
         yield f"  means {seen.address:#018x}"
         if seen.fault is not None:
-            yield f"  raises {fault_text(seen)}"
+            for line in fault_lines(scene, seen):
+                yield f"  {line}"
         elif seen.physical is not None:
             yield f"  reaches physical {seen.physical:#x} ({place_text(scene, seen.physical)})"
 

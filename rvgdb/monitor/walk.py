@@ -12,7 +12,7 @@ from rvgdb.monitor.command import Command, MonitorError, Scene
 from rvgdb.monitor.expression import evaluate
 from rvgdb.monitor.pm import has_guests
 from rvgdb.monitor.wording import (
-    fault_text,
+    fault_lines,
     mask_text,
     mode_text,
     place_text,
@@ -48,7 +48,8 @@ def _lines(scene: Scene, witness: Witness, seen: Access) -> Iterator[str]:
         yield f"  the PMP forbids it at physical {seen.physical:#x}"
     elif seen.physical is not None:
         yield f"  nothing that it can reach is at physical {seen.physical:#x}"
-    yield f"  raises {fault_text(seen)}"
+    for line in fault_lines(scene, seen):
+        yield f"  {line}"
 
 
 def walk(scene: Scene, rest: str) -> str:

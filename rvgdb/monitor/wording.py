@@ -9,6 +9,7 @@ from emulator.explain import Access, Entry, Masking, Walk, masking
 from emulator.hart.layouts import PTE, cause_name, field
 from emulator.hart.modes import MODE_NAMES
 from emulator.hart.translation import EXECUTE, FETCH, FIRST, LOAD, STORE
+from emulator.kvm import Vm
 from emulator.witness import Witness
 from rvgdb.monitor.command import Scene
 
@@ -39,11 +40,32 @@ def rule_of(witness: Witness, access: Access) -> Masking | None:
 
 
 def place_text(scene: Scene, physical: int) -> str:
-    """What is at a physical address."""
+    """What is at a physical address of the machine's; of a guest's host, which address that is for the guest."""
+    if scene.vm is not None:
+        return _guest_place(scene.vm, physical)
     for name, region in scene.regions:
         if region.base <= physical < region.base + region.size:
             return name
     return "nothing is there"
+
+
+def _guest_place(vm: Vm, physical: int) -> str:
+    for slot in vm.slots:
+        if slot.host_address <= physical < slot.host_address + slot.size:
+            return f"guest-physical {physical - slot.host_address + slot.address:#x}, slot {slot.number}"
+    return "the host's own"
+
+
+def fault_lines(scene: Scene, access: Access) -> Iterator[str]:
+    """The exception that an access raises; of a guest page fault, who answers it where KVM is at work."""
+    yield f"raises {fault_text(access)}"
+    if scene.vm is not None and access.tval2:
+        yield f"which KVM hands to user space: {_device_text(scene, access.tval2 << 2)}"
+
+
+def _device_text(scene: Scene, address: int) -> str:
+    found = next((name for name, region in scene.regions if region.base <= address < region.base + region.size), None)
+    return f"the {found} answers" if found else "nothing is there, a load reads 0"
 
 
 def rights_text(allowed: int) -> str:

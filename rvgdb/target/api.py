@@ -59,10 +59,10 @@ class Debug(Protocol):
     """A debugger's view of the machine; nothing here changes the guest but what it is asked to change.
 
     Attributes:
-        printer: Told what breakpoints print: the hart, a text in the notation of C's printf, its arguments.
+        printer: Told what breakpoints print: as of `emulator.debug.Debug.printer`.
     """
 
-    printer: Callable[[int, bytes, tuple[int, ...]], None] | None
+    printer: Callable[[int, bytes, int, memoryview], None] | None
 
     def read_x(self, hart: int, index: int) -> int:
         """Integer register, unsigned."""
@@ -237,6 +237,25 @@ class Machine(Protocol):
 # --- what handlers use ---
 
 
+class Region(Protocol):
+    """A span of physical addresses: `kind` is `ram`, `rom`, `io`, or `gap` where nothing is known to be."""
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        ...
+
+    @property
+    def base(self) -> int:
+        """Its first address."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+
 class Registers(Protocol):
     """Registers by the debugger's numbers, as bytes in target order."""
 
@@ -308,6 +327,10 @@ class Documents(Protocol):
 
     def memory_map(self) -> bytes:
         """RAM and ROM by physical address."""
+        ...
+
+    def region(self, hart: int, address: int) -> Region:
+        """RAM or ROM that an address lies in, or the gap between them. Raises TargetError where it is virtual."""
         ...
 
 

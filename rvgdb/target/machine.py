@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.errors import MemoryUnavailable
-from emulator.hart.modes import MODE_NAMES
+from emulator.hart.modes import GUEST, MODE_NAMES
 from protocol.description import MemoryKind, MemoryRegion, memory_map, target_description
 from rvgdb.target.api import EFAULT, Debug, Machine, TargetError
 from rvgdb.target.breakpoints import BreakpointTable
@@ -14,10 +14,13 @@ from rvgdb.target.points import Points
 from rvgdb.target.printing import Printed
 from rvgdb.target.registers import RegisterFile, target_features
 
+SATP, VSATP, HGATP, MODE_SHIFT = 0x180, 0x280, 0x680, 60
+MACHINE = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A span of physical memory for `qXfer:memory-map`: `kind` is `ram` or `rom`."""
+    """A span of physical addresses: `kind` is `ram`, `rom`, `io`, or `gap` where nothing is known to be."""
 
     kind: str
     base: int
@@ -87,6 +90,28 @@ class MachineDocuments:
     def memory_map(self) -> bytes:
         """RAM and ROM by physical address."""
         return memory_map(MemoryRegion(MemoryKind(region.kind), region.base, region.size) for region in self._regions)
+
+    def _translates(self, hart: int) -> bool:
+        mode = self._debug.read_priv(hart)
+        if mode == MACHINE:
+            return False
+        there = {info.number for info in self._debug.csrs()}
+        bases = there.intersection((VSATP, HGATP) if mode & GUEST else (SATP,))
+        return any(self._debug.read_csr(hart, base) >> MODE_SHIFT for base in bases)
+
+    def region(self, hart: int, address: int) -> Region:
+        """As of `rvgdb.target.api.Documents`."""
+        if self._translates(hart):
+            raise TargetError("this hart translates addresses; regions are known of physical memory only")
+        start, end = 0, 1 << 64
+        for region in self._regions:
+            if region.base <= address < region.base + region.size:
+                return region
+            if region.base > address:
+                end = min(end, region.base)
+            else:
+                start = max(start, region.base + region.size)
+        return Region("gap", start, end - start)
 
 
 class Target:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
-from typing import Final
+from functools import lru_cache
+from itertools import chain
+from typing import Final, TypeAlias
 
 from emulator.errors import MemoryUnavailable
 from rvgdb.target.api import Debug
@@ -27,30 +29,72 @@ _ESCAPES: Final = {
     b"t": b"\t",
     b"v": b"\v",
 }
-_BITS: Final = {b"hh": 8, b"h": 16, None: 32}
-WIDEST: Final = 64
+_SIGNED: Final = {b"hh": "b", b"h": "h", None: "i"}
+_WORD: Final = "q"
+"""Codes of `struct` for an integer of each length, signed; in upper case unsigned."""
+
+StringAt: TypeAlias = Callable[[int], bytes]
 
 
-def format_text(text: bytes, values: Sequence[int], string_at: Callable[[int], bytes]) -> bytes:
-    r"""C's printf.
+class Format:
+    r"""A text in the notation of C's printf, made ready for many prints at once.
 
     Args:
         text: The format, in whose text GDB leaves escapes as they were written (`\n`). A conversion that is none, or
             that has no value left, is printed as it is written.
-        values: The arguments, each in 64 bits.
-        string_at: Reads the bytes of a string in memory.
+        arguments: How many values each print has.
     """
-    left = list(values)
 
-    def convert(field: re.Match[bytes]) -> bytes:
-        kind = field["kind"]
+    def __init__(self, text: bytes, arguments: int) -> None:
+        self._stride = 1 + arguments
+        self._columns: list[str] = []
+        unescaped = _ESCAPE.sub(_unescape, text)
+        pieces, at = [], 0
+        for field in _FIELD.finditer(unescaped):
+            pieces += [_literal(unescaped[at : field.start()]), self._conversion(field)]
+            at = field.end()
+        self._template = b"".join(pieces) + _literal(unescaped[at:])
+
+    def _conversion(self, field: re.Match[bytes]) -> bytes:
+        """Python's conversion for one of C's; notes which value it takes, and how."""
+        kind, start = field["kind"], b"%" + field["flags"]
         if kind == b"%":
-            return b"%"
-        if kind not in b"diuxXocspeEfFgG" or not left:
-            return field[0]
-        return _convert(b"%" + field["flags"], kind, _BITS.get(field["length"], WIDEST), left.pop(0), string_at)
+            return b"%%"
+        if kind not in b"diuxXocspeEfFgG" or len(self._columns) + 1 == self._stride:
+            return _literal(field[0])
+        signed = _SIGNED.get(field["length"], _WORD)
+        code, converted = {
+            b"s": ("s", start + b"s"),
+            b"c": ("B", start + b"c"),
+            b"p": ("Q", b"%#x"),
+            b"d": (signed, start + b"d"),
+            b"i": (signed, start + b"d"),
+            b"u": (signed.upper(), start + b"d"),
+        }.get(kind, ("d" if kind in b"eEfFgG" else signed.upper(), start + kind))
+        self._columns.append(code)
+        return converted
 
-    return _FIELD.sub(convert, _ESCAPE.sub(_unescape, text))
+    def of(self, words: memoryview, string_at: StringAt) -> bytes:
+        """The text of some prints.
+
+        Args:
+            words: For each print a 64-bit word that means nothing, and its values.
+            string_at: Reads the bytes of a string in memory.
+        """
+        count = len(words) // self._stride
+        columns = [self._column(words, code, at, string_at) for at, code in enumerate(self._columns, 1)]
+        return self._template * count % tuple(chain.from_iterable(zip(*columns, strict=True)))
+
+    def _column(self, words: memoryview, code: str, at: int, string_at: StringAt) -> Sequence[object]:
+        """One value of each print."""
+        if code == "s":
+            return [string_at(address) for address in words[at :: self._stride]]
+        parts = 8 // struct.calcsize(code)  # the value is in the first: both sides are little-endian
+        return words.cast("B").cast(code)[at * parts :: self._stride * parts].tolist()  # type: ignore[call-overload, no-any-return]
+
+
+def _literal(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")
 
 
 def _unescape(escape: re.Match[bytes]) -> bytes:
@@ -60,19 +104,9 @@ def _unescape(escape: re.Match[bytes]) -> bytes:
     return _ESCAPES.get(digits, digits)
 
 
-def _convert(start: bytes, kind: bytes, bits: int, value: int, string_at: Callable[[int], bytes]) -> bytes:
-    if kind == b"s":
-        return (start + b"s") % string_at(value)
-    if kind == b"c":
-        return (start + b"c") % (value & 0xFF)
-    if kind == b"p":
-        return b"%#x" % value
-    if kind in b"eEfFgG":
-        return (start + kind) % struct.unpack("<d", value.to_bytes(8, "little"))
-    value &= (1 << bits) - 1
-    if kind in b"di":
-        return (start + b"d") % (value - (1 << bits) if value >> bits - 1 else value)
-    return (start + (b"d" if kind == b"u" else kind)) % value
+@lru_cache(maxsize=256)
+def _format(text: bytes, arguments: int) -> Format:
+    return Format(text, arguments)
 
 
 class Printed:
@@ -93,8 +127,8 @@ class Printed:
         self._text.clear()
         return text
 
-    def _print(self, hart: int, text: bytes, values: tuple[int, ...]) -> None:
-        self._text += format_text(text, values, lambda address: self._string(hart, address))
+    def _print(self, hart: int, text: bytes, stride: int, words: memoryview) -> None:
+        self._text += _format(text, stride - 1).of(words, lambda address: self._string(hart, address))
 
     def _string(self, hart: int, address: int) -> bytes:
         found = bytearray()

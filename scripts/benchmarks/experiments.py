@@ -16,6 +16,10 @@ from benchmarks.errors import BenchError
 from benchmarks.figures import Figure
 from benchmarks.rsp import Rsp, connect
 from benchmarks.runs import BARE, GUESTS, Emulator, Sample, free_port, patched, run_guest, started, symbol_address
+from emulator.config import MachineConfig
+from emulator.machine import Machine
+
+MACHINES: Final = 20
 
 ENOUGH: Final = 1.0
 """Seconds of CPU time that a measured loop should take, so that what surrounds it does not matter."""
@@ -166,6 +170,9 @@ class Bench:
             self._listening(emulator)
         taken = _medians(self.in_turns(emulators, self._listening))
         yield Figure("start", "-S to connected", "s", taken, taken[self.subject.name], "seconds", "< 0.5")
+        each = statistics.median(_make_machine() for _ in range(MACHINES))
+        values = {self.subject.name: each}
+        yield Figure("start", "one more machine in a process", "ms", values, each, "milliseconds", "< 30")
 
     def packets(self) -> Iterator[Figure]:
         """Round trips of single packets, everything on one processor."""
@@ -288,6 +295,13 @@ def _attached(emulator: Emulator) -> Iterator[Rsp]:
     command = [*emulator.command, *BARE, "-S", "-gdb", f"tcp:127.0.0.1:{port}", "-kernel", str(GUESTS / "bench.elf")]
     with started(command, subprocess.DEVNULL, subprocess.DEVNULL), Rsp(port) as rsp:
         yield rsp
+
+
+def _make_machine() -> float:
+    """Milliseconds that a new machine takes in this process."""
+    begin = time.perf_counter()
+    Machine(MachineConfig(), transmit=lambda _: None)
+    return 1e3 * (time.perf_counter() - begin)
 
 
 def resume(rsp: Rsp) -> None:

@@ -9,8 +9,9 @@ import pytest
 import trio
 from rich.console import Console
 
+from rvgdb.demo.parts import BARE, PARTS, Part
 from rvgdb.demo.relay import relay
-from rvgdb.demo.script import PROMPT, SCENES, batch_script
+from rvgdb.demo.script import PROMPT, batch_script
 from rvgdb.demo.walkthrough import Walkthrough
 
 
@@ -22,20 +23,21 @@ def python(program: str) -> list[str]:
 def walkthrough(emulator: list[str]) -> tuple[Walkthrough, io.StringIO]:
     """A walk-through of a pretended emulator, and where it shows everything."""
     shown = io.StringIO()
-    return Walkthrough(console=Console(file=shown), emulator=emulator, port=1), shown
+    return Walkthrough(console=Console(file=shown), emulator=emulator), shown
 
 
-def test_each_command_follows_its_prompt() -> None:
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.title)
+def test_each_command_follows_its_prompt(part: Part) -> None:
     """The reader sees what was typed before what GDB says about it."""
-    lines = batch_script(4321).splitlines()
+    lines = batch_script(part, 4321).splitlines()
 
-    for command in (command for scene in SCENES for command in scene.commands):
+    for command in (command for scene in part.scenes for command in scene.commands):
         assert lines[lines.index(f"echo {PROMPT}{command}\\n") + 1] == command
 
 
 def test_the_script_attaches_to_this_machine_only() -> None:
     """GDB is told the port, on the loopback address."""
-    assert "target remote 127.0.0.1:4321" in batch_script(4321).splitlines()
+    assert "target remote 127.0.0.1:4321" in batch_script(BARE, 4321).splitlines()
 
 
 @pytest.mark.parametrize("text", ["one\ntwo\n", "one\r\ntwo", "one\ntwo"])
@@ -69,7 +71,7 @@ async def test_the_machine_alone_is_shown_with_its_status() -> None:
     """Without a debugger the guest's lines are marked as the guest's, and its exit status is passed on."""
     demo, shown = walkthrough(python("print('hello'); raise SystemExit(7)"))
 
-    status = await demo.alone()
+    status = await demo.alone(BARE)
 
     assert status == 7
     assert "guest | hello" in shown.getvalue().splitlines()
@@ -79,4 +81,12 @@ async def test_a_debugger_that_fails_ends_the_machine() -> None:
     """When GDB cannot attach, the emulator is not left waiting for it, and the walk-through has failed."""
     demo, _ = walkthrough(python("while True: pass"))
 
-    assert await demo.debugged("false") == 1
+    assert await demo.debugged(BARE, "false") == 1
+
+
+async def test_a_part_that_fails_is_the_last() -> None:
+    """The tour ends at the first part that does not end well, with its status."""
+    demo, shown = walkthrough(python("print('hello'); raise SystemExit(7)"))
+
+    assert await demo.play(PARTS, None) == 7
+    assert shown.getvalue().count("guest | hello") == 1

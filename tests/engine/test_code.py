@@ -159,7 +159,7 @@ def test_a_misaligned_store_into_two_lines_of_code(rig: Rig, store: str) -> None
     """A store that covers the end of one line and the beginning of the next drops both."""
     base = RAM_BASE + 0x40 - 8
     rig.load_text("addi x5, x5, 1\naddi x5, x5, 1\naddi x5, x5, 1\naddi x5, x5, 1", base)
-    rig.load_text(f"{store} x6, 0(x7)", RAM_BASE + 0x8000)
+    rig.load_text(f"sb x0, 1024(x7)\n{store} x6, 0(x7)", RAM_BASE + 0x8000)  # the first makes the page a cached one
     rig.hart.put("pc", base)
     rig.run(4)
     at = {"sd": 4, "sw": 6, "sh": 7}[store]
@@ -170,7 +170,7 @@ def test_a_misaligned_store_into_two_lines_of_code(rig: Rig, store: str) -> None
     rig.hart.put("x", int.from_bytes(patched[at : at + size], "little"), 6)
     rig.hart.put("x", base + at, 7)
     rig.hart.put("pc", RAM_BASE + 0x8000)
-    rig.run(1)
+    rig.run(2)
     expected = sum(int.from_bytes(rig.read(base + 4 * i, 4), "little") >> 20 for i in range(4))
 
     rig.hart.put("x", 0, 5)
@@ -178,6 +178,22 @@ def test_a_misaligned_store_into_two_lines_of_code(rig: Rig, store: str) -> None
     rig.run(4)
 
     assert rig.x(5) == expected
+
+
+def test_a_block_of_code_that_is_zeroed(rig: Rig) -> None:
+    """`cbo.zero` is a store to all of its block: code in its first and last words is gone, what is around it is not."""
+    base = RAM_BASE + 0x200
+    rig.load_text("addi x5, x5, 1\n" * 20, base - 8)
+    rig.hart.put("mtvec", HANDLER)
+    for zeroed in (False, True):
+        for at in (base - 4, base, base + 60, base + 64):
+            rig.hart.put("x", 0, 5)
+            rig.hart.put("pc", at)
+            rig.run(1)
+            gone = zeroed and at in (base, base + 60)
+            assert (rig.x(5), rig.hart.get("pc")) == ((0, HANDLER) if gone else (1, at + 4))
+        rig.hart.put("pc", RAM_BASE)
+        rig.execute("cbo.zero (x7)", x7=base + 9)
 
 
 # Where there is no code.
@@ -286,7 +302,7 @@ def test_code_in_rom(rig: Rig) -> None:
     assert rig.x(5) == 50
 
 
-@pytest.mark.parametrize("text", ["sb x5, 0(x7)", "sd x5, 0(x7)", "amoadd.w x6, x5, (x7)"])
+@pytest.mark.parametrize("text", ["sb x5, 0(x7)", "sd x5, 0(x7)", "amoadd.w x6, x5, (x7)", "cbo.zero (x7)"])
 def test_stores_to_rom_fault(rig: Rig, text: str) -> None:
     """The boot ROM cannot be written by the guest, and can be read."""
     rig.backing.rom[:8] = b"abcdefgh"

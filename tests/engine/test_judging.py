@@ -40,7 +40,7 @@ def judge(rig: Rig, *conditions: Expression, commands: Sequence[Expression] = ()
 def value_of(rig: Rig, *steps: Step) -> int:
     """What an expression has on its stack at the end: found by printing it."""
     rig.printed.clear()
-    judge(rig, commands=((*steps, const(0), const(0), Step("print", 1, b"%d"), END),))
+    judge(rig, commands=((*steps, const(0), const(0), Step("print", 1, b"%s"), END),))
     ((_, depth, _),) = rig.printed
     return rig.hart.get("judge_stack", depth - 3)
 

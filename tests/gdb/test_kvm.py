@@ -58,7 +58,10 @@ async def test_the_monitor_shows_both(emulator: Emulator) -> None:
         assert "supervisor-timer" in said
         assert (await gdb.monitor("csr hs_scause")).startswith("hs_scause  0x0000000000000016  CSR 0x142\n")
         assert "VS  henvcfg.PMM=off" in await gdb.monitor("pm")
-        assert "reaches physical" in await gdb.monitor(f"walk {session.guest.elf.symbols['trap']:#x}")
+        trap = session.guest.elf.symbols["trap"]
+        assert f"(guest-physical {trap:#x}, slot 0)" in await gdb.monitor(f"walk {trap:#x}")
+        assert "which KVM hands to user space: the Uart answers" in await gdb.monitor("walk 0x10000000 store")
+        assert "nothing is there, a load reads 0" in await gdb.monitor("walk 0x20000000")
 
 
 async def test_kvm_answers_in_gdb(emulator: Emulator, tmp_path: Path) -> None:
@@ -86,4 +89,43 @@ async def test_an_exit_is_caught(emulator: Emulator) -> None:
         assert "KVM_EXIT_RISCV_SBI, extension 0x4442434e" in session.gdb.transcript
         await session.gdb.monitor("catch delete all")
         await session.gdb.cont()
+        await session.machine.expect_output(session.guest.last_words)
+
+
+async def test_a_guest_moves_under_the_debugger(emulator: Emulator, tmp_path: Path) -> None:
+    """`monitor migrate` in one session; another machine goes on with the file, where a second GDB finds the guest."""
+    state = tmp_path / "guest.state"
+    async with attached(emulator, HOSTED) as session:
+        await in_trap(session)
+        there = await session.gdb.registers("pc", "sp", "a0", "stvec", "sstatus", "vsatp", "henvcfg", "hedeleg")
+        ticks = await session.gdb.integer("ticks")
+        assert f"saved in {state}" in await session.gdb.monitor(f"migrate {state}")
+    async with attached(emulator, HOSTED, "-incoming", str(state)) as session:
+        assert await session.gdb.registers(*there) == there
+        assert await session.gdb.integer("ticks") == ticks
+        await session.gdb.break_at("trap")
+        await session.gdb.cont()
+        await session.gdb.expect_breakpoint("trap")
+        assert await session.gdb.integer("ticks") == ticks + 1
+        await session.gdb.delete()
+        await session.gdb.cont()
+        await session.machine.expect_output(session.guest.last_words)
+
+
+async def test_what_kvm_cannot_do_stops_with_the_reason(emulator: Emulator) -> None:
+    """An atomic access to a device fails KVM_RUN: the guest is halted before it, and a reset begins again."""
+    async with attached(emulator, HOSTED) as session:
+        gdb = session.gdb
+        await in_trap(session)
+        pc = await gdb.register("pc")
+        await gdb.write_memory(pc, (0x00A5_302F).to_bytes(4, "little"))  # amoadd.d zero, a0, (a0)
+        await gdb.set_var("$a0", 0x2000_0000)
+        await gdb.cont()
+        await gdb.expect_signal("SIGABRT")
+        assert "KVM_RUN of vcpu 0 failed: EOPNOTSUPP" in gdb.transcript
+        assert await gdb.register("pc") == pc
+        await gdb.monitor("system_reset")
+        await gdb.console("maintenance flush register-cache")
+        assert await gdb.register("pc") == session.guest.reset_pc
+        await gdb.cont()
         await session.machine.expect_output(session.guest.last_words)

@@ -7,10 +7,13 @@ import pytest
 from emulator.engine.layout import RAM_BASE
 from emulator.hart.fields import Cause
 from emulator.isa.extensions import parse_cpu
+from emulator.isa.text import assemble
+from tests.helpers.paging import CODE, CODE_S, PAGE, RW, SUPERVISOR, D, Guest, W
 from tests.helpers.rig import Rig
 
 HANDLER = RAM_BASE + 0x8000
 DATA = RAM_BASE + 0x4000
+HERE = 0x20_0000
 
 ACCESSES = [
     (f"{name} x6, 0(x7)", size, Cause.LOAD_MISALIGNED)
@@ -33,3 +36,20 @@ def test_misaligned(engine: str, cpu: str, text: str, size: int, cause: Cause) -
             assert trapped == (offset % size != 0 and "trap" in cpu)
             if trapped:
                 assert (rig.hart.get("mcause"), rig.hart.get("mtval")) == (cause, base + offset)
+
+
+@pytest.mark.parametrize("flags", [RW ^ W, RW ^ D])
+@pytest.mark.parametrize("store", ["sh x5, 9(x6)", "sw x5, 62(x6)", "sd x5, 57(x6)"])
+def test_what_may_only_be_loaded(engine: str, flags: int, store: str) -> None:
+    """A misaligned store into a page that loads have just used asks for its own permission, and for the D bit."""
+    guest = Guest(engine)
+    guest.tables.map(HERE, DATA, flags)
+    guest.rig.program(map(assemble, ["ld x5, 0(x6)", "ld x5, 9(x6)", store]), CODE)
+    for name, value in {"pc": CODE_S, "priv": SUPERVISOR, "mstatus": 0, "menvcfg": 0}.items():
+        guest.hart.put(name, value)
+    guest.hart.put("x", HERE, 6)
+    before = guest.rig.read(DATA, PAGE)
+    guest.rig.run(3)
+
+    assert (guest.hart.get("mepc"), guest.hart.get("mcause")) == (CODE_S + 8, Cause.STORE_PAGE)
+    assert guest.rig.read(DATA, PAGE) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emulator.engine.layout import RAM_BASE
-from emulator.hart.fields import Cause
+from emulator.hart.fields import MSTATUS_GVA, MSTATUS_MPRV, MSTATUS_MPV, Cause
 from emulator.isa.extensions import parse_cpu
 from tests.helpers.rig import Rig
 
@@ -124,12 +124,27 @@ def test_modes(rig: Rig, mode: int, armed: int, text: str) -> None:
 @pytest.mark.parametrize("text", ["hlv.d x9, (x7)", "hlvx.wu x9, (x7)", "hsv.d x9, (x7)"])
 @pytest.mark.parametrize("armed", [S, M, GUEST | U, GUEST | S])
 def test_accesses_to_a_guests_memory(rig: Rig, armed: int, text: str) -> None:
-    """HLV, HLVX and HSV ask triggers too; the hart is in HS-mode, however the address is translated."""
+    """HLV, HLVX and HSV ask triggers too; the hart is in HS-mode, however the address is translated.
+
+    "For any trap that writes a guest virtual address to stval, GVA is set to 1" (volume II, "hstatus"; so in mstatus).
+    """
     arm(rig, MCONTROL6 | FOR[armed] | LOAD | STORE, DATA)
 
     found = attempt(rig, text, DATA, mode=S)
 
     assert found == ((Cause.BREAKPOINT, DATA, CODE) if armed == S else (0, 0, 0))
+    assert bool(rig.hart.get("mstatus") & MSTATUS_GVA) == (armed == S)
+
+
+@pytest.mark.parametrize(("previous", "gva"), [(0, False), (MSTATUS_MPV, True)])
+def test_borrowed_accesses(rig: Rig, previous: int, *, gva: bool) -> None:
+    """Under MPRV with MPV, the address that a trigger reports is a guest's; the trigger is for M-mode all the same."""
+    arm(rig, MCONTROL6 | FOR[M] | LOAD, DATA)
+
+    status = MIE | MSTATUS_MPRV | 1 << 11 | previous
+
+    assert attempt(rig, "lw x9, 0(x7)", DATA, status=status) == (Cause.BREAKPOINT, DATA, CODE)
+    assert bool(rig.hart.get("mstatus") & MSTATUS_GVA) == gva
 
 
 TAG = 0x7A << 56

@@ -7,6 +7,7 @@ from typing import Final
 MRET: Final = bytes.fromhex("73002030")
 SRET: Final = bytes.fromhex("73002010")
 ECALL: Final = bytes.fromhex("73000000")
+WFI: Final = bytes.fromhex("73005010")
 
 SPIN: Final = bytes.fromhex("01a0")
 """`c.j .`: busy for ever, two bytes, so that it fits over any instruction."""

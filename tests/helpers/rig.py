@@ -10,6 +10,7 @@ from emulator.engine.layout import RAM_BASE
 from emulator.errors import BusFault
 from emulator.hart.block import Blocks, HartBlock
 from emulator.isa.extensions import CpuConfig
+from emulator.judgements import HIDDEN
 from emulator.memory.ram import Backing
 from tests.helpers.program import Program, build
 
@@ -149,3 +150,10 @@ class Rig:
     def judge_print(self, hart: int, index: int, depth: int) -> None:
         """A print of a command."""
         self.printed.append((index, depth, self.blocks.harts[hart].get("judge_stack")))
+
+    def judge_printed(self, words: memoryview) -> None:
+        """Prints of commands with one argument."""
+        depth = 1 + HIDDEN
+        self.printed += [
+            (word & 0xFFFF_FFFF, depth, value) for word, value in zip(words[::2], words[1::2], strict=True)
+        ]

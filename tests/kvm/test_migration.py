@@ -171,8 +171,8 @@ def test_altered_files_are_refused(data: bytes, position: int, value: int) -> No
 
 def test_a_later_version_is_refused(data: bytes) -> None:
     """A file of another version says so."""
-    with pytest.raises(StateError, match="version 2"):
-        empty().restore(data[:8] + (2).to_bytes(4, "little") + data[12:])
+    with pytest.raises(StateError, match="version 3"):
+        empty().restore(data[:8] + (3).to_bytes(4, "little") + data[12:])
 
 
 VCPU = {"id": 0, "state": "RUNNABLE", "registers": {}}
@@ -202,14 +202,14 @@ def test_wrong_descriptions_are_refused(slots: object, vcpus: object) -> None:
     vm = empty()
 
     with pytest.raises(StateError):
-        vm.restore(seal({"kernel": "linux-7.2", "time": 0, "slots": slots, "vcpus": vcpus}, b""))
+        vm.restore(seal({"kernel": "linux-7.2", "time": 0, "slots": slots, "vcpus": vcpus, "user_space": {}}, b""))
     assert is_empty(vm)
 
 
 def test_a_checksum_alone_does_not_make_a_file() -> None:
     """A body that is no compressed text is refused, however well it is sealed."""
     body = b"rubbish"
-    head = b"RVGDBKVM" + (1).to_bytes(4, "little") + len(body).to_bytes(8, "little")
+    head = b"RVGDBKVM" + (2).to_bytes(4, "little") + len(body).to_bytes(8, "little")
 
     with pytest.raises(StateError, match="cannot be read"):
         empty().restore(head + hashlib.sha256(body).digest() + body)

@@ -419,3 +419,15 @@ def test_slots_that_cannot_be_are_refused(number: int, address: int, size: int, 
 
     assert refusal.value.errno == error
     assert list(vm.slots) == before
+
+
+def test_new_memory_is_zero() -> None:
+    """A slot gets zeros also where the host's memory has been another slot's."""
+    vm = make_vm()
+    vm.set_memory_region(1, 0x9000_0000, 0x2000)
+    vm.write_memory(0x9000_0000, b"\xff" * 0x2000)
+    vm.set_memory_region(1, 0, 0)
+
+    vm.set_memory_region(2, 0xA000_0000, 0x4000)
+
+    assert vm.read_memory(0xA000_0000, 0x4000) == bytes(0x4000)

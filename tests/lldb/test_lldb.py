@@ -81,6 +81,13 @@ async def test_watch(lldb: Lldb) -> None:
     assert re.search(r"old value: 0\s+new value: 15", printed)  # 5 × 3 × 1, the first of `boxes`
 
 
+async def test_memory_regions(lldb: Lldb) -> None:
+    """LLDB shows where RAM is, and all of the address space in a few lines."""
+    printed = await lldb("memory region 0x80001000", "memory region --all")
+    assert re.search(r"\[0x0*80000000-0x0*88000000\) rwx", printed)
+    assert len(re.findall(r"^\[0x", printed, re.MULTILINE)) < 12
+
+
 async def test_memory(lldb: Lldb) -> None:
     """Memory is read and written; what the ELF says is there is there."""
     address = DEMO.elf.symbols["measure"]

@@ -55,7 +55,7 @@ def move_base(build: Builder) -> None:
         address = (address & ~0xFFF) - build.random.randrange(0, 16)
     elif kind < 0.8:
         address &= ~7
-    build.code.constant(number, max(address, DATA + 2048))
+    build.code.constant(number, build.tagged(max(address, DATA + 2048)))
 
 
 def access(*extensions: str) -> Block:

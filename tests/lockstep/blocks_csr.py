@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart import csrs
 from tests.lockstep.explained import AVOIDED_CSRS
 from tests.lockstep.handlers import csr
-from tests.lockstep.layout import MACHINE_HANDLER, SUPERVISOR_HANDLER, TARGETS
+from tests.lockstep.layout import GUEST_HANDLER, MACHINE_HANDLER, SUPERVISOR_HANDLER, TARGETS
 from tests.lockstep.operands import random_value
 
 if TYPE_CHECKING:
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 STATUS_LEFT: Final = 3 << 13 | 1 << 22
 """FS (see `explained`), and TSR, with which the supervisor's handler could not return."""
-LEAVE_ALONE: Final = frozenset({"medeleg", "mtvec", "stvec"})
+ENVCFG_LEFT: Final = 1 << 63 | 1
+"""STCE, which `hypervisor.timers` sets, and FIOM (see `explained` for both)."""
+STATE_ENABLES: Final = 1 << 63 | 1 << 62
+"""What both machines have of `mstateen0` (see `explained`)."""
+MPP: Final = 3 << 11
+RESERVED_MPP: Final = 2 << 11
+"""See `explained.NO_MODE`."""
+WHOLE: Final = frozenset({"mtinst", "htinst", "stimecmp", "vstimecmp", "htimedelta"})
+"""Written by CSRRW alone, because not just any value will do, or because what they hold is not alike (`explained`)."""
+LEAVE_ALONE: Final = frozenset({"medeleg", "mtvec", "stvec", "vstvec", "vsatp", "hgatp"})
 """Not for any instruction with any value: see `_VALUES` and `delegate`."""
 PROTECTION: Final = frozenset(number for number in range(0x3A0, 0x3F0))
 
@@ -25,7 +34,13 @@ Values = Callable[[Random], int]
 
 
 def _status(pick: Random) -> int:
-    return random_value(pick) & ~STATUS_LEFT
+    value = random_value(pick) & ~STATUS_LEFT
+    return value & ~MPP if value & MPP == RESERVED_MPP else value
+
+
+def _deadline(pick: Random) -> int:
+    """A moment that no program lives to see, whatever `htimedelta` is (`explained.TIMERS`)."""
+    return 1 << 63 | pick.getrandbits(63)
 
 
 _VALUES: Final[dict[str, Values]] = {
@@ -33,9 +48,19 @@ _VALUES: Final[dict[str, Values]] = {
     "sstatus": _status,
     "mtvec": lambda pick: MACHINE_HANDLER | pick.randrange(2),
     "stvec": lambda pick: SUPERVISOR_HANDLER | pick.randrange(2),
-    "menvcfg": lambda pick: random_value(pick) & ~1,  # `explained.FIOM`
+    "menvcfg": lambda pick: random_value(pick) & ~ENVCFG_LEFT,
     "senvcfg": lambda pick: random_value(pick) & ~1,
     "mie": lambda pick: random_value(pick) & 0xFFFF,
+    "mseccfg": lambda pick: random_value(pick) & 3 << 32,  # `explained.LOCKDOWN`
+    "vsstatus": _status,
+    "mstateen0": lambda pick: random_value(pick) & STATE_ENABLES,
+    "hstateen0": lambda pick: random_value(pick) & STATE_ENABLES,
+    "hstatus": lambda pick: random_value(pick) & ~(1 << 22),  # VTSR, for the same reason as TSR
+    "henvcfg": lambda pick: random_value(pick) & ~ENVCFG_LEFT,
+    "vstvec": lambda pick: GUEST_HANDLER | pick.randrange(2),
+    "stimecmp": _deadline,
+    "vstimecmp": _deadline,
+    "htimedelta": lambda pick: pick.getrandbits(62),
 }
 """Values for CSRs that cannot take just any."""
 
@@ -47,6 +72,11 @@ WRITABLE: Final = tuple(
 READABLE: Final = tuple(row for row in csrs.ROWS if row.number not in AVOIDED_CSRS)
 REGISTER_FORMS: Final = ("csrrw", "csrrs", "csrrc")
 IMMEDIATE_FORMS: Final = ("csrrwi", "csrrsi", "csrrci")
+
+
+def values_of(name: str) -> Values:
+    """What makes values for a CSR."""
+    return _VALUES.get(name, random_value)
 
 
 def _exists(build: Builder, row: csrs.Csr) -> bool:
@@ -61,11 +91,12 @@ def write(build: Builder) -> None:
     row = pick.choice([row for row in WRITABLE if _exists(build, row)])
     rd = pick.choice(TARGETS)
     with build.guarded():
-        if pick.random() < 0.2 and row.name not in _VALUES:
+        if pick.random() < 0.2 and row.name not in {*_VALUES, *WHOLE}:
             build.code.op(pick.choice(IMMEDIATE_FORMS), rd=rd, rs1=pick.randrange(32), imm=row.number)
         else:
-            build.code.constant(31, _VALUES.get(row.name, random_value)(pick))
-            build.code.op(pick.choice(REGISTER_FORMS), rd=rd, rs1=31, imm=row.number)
+            build.code.constant(31, values_of(row.name)(pick))
+            form = "csrrw" if row.name in WHOLE else pick.choice(REGISTER_FORMS)
+            build.code.op(form, rd=rd, rs1=31, imm=row.number)
         build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=row.number)
 
 

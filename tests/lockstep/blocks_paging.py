@@ -9,7 +9,17 @@ from emulator.hart.translation import ENVCFG_ADUE, ENVCFG_PBMTE, PTE_N, SATP_MOD
 from emulator.isa.table import decode
 from tests.lockstep.blocks_trap import MACHINE, SUPERVISOR, USER, settle_traps
 from tests.lockstep.handlers import MPP, csr
-from tests.lockstep.layout import BASES, DATA, DATA_SIZE, RAM_BASE, RAM_END, TABLES, TABLES_SIZE, TARGETS
+from tests.lockstep.layout import (
+    BASES,
+    BEHIND_DEVICES,
+    DATA,
+    DATA_SIZE,
+    RAM_BASE,
+    RAM_END,
+    TABLES,
+    TABLES_SIZE,
+    TARGETS,
+)
 from tests.lockstep.operands import is_memory, random_word
 from tests.lockstep.paging import PAGE, PAGE_SHIFT, PPN_SHIFT, PTE_G, Kinds, Tables
 from tests.lockstep.program import ATOMICS
@@ -49,7 +59,8 @@ def begin(*levels: int) -> Block:
 def kinds(build: Builder, privilege: int) -> Kinds:
     """What entries are like on this hart, in a space of a privilege: often such that this privilege may use them."""
     user = 0.8 if privilege == USER else 0.3
-    return Kinds(user=user, stale=0.1, odd=0.2, napot=build.cpu.has("svnapot"), types=build.cpu.has("svpbmt"))
+    napot, types = build.cpu.has("svnapot"), build.cpu.has("svpbmt")
+    return Kinds(user=user, stale=0.1, odd=0.2, napot=napot, types=types, edges=0.15 if build.masks else 0)
 
 
 def _settle(build: Builder) -> None:
@@ -98,7 +109,7 @@ def _aim(build: Builder, space: Space) -> tuple[int, Window]:
     if kind < 0.05:
         return (window.start + offset) ^ 1 << pick.randrange(space.tables.bits - 1, 64), window
     if kind < 0.08:
-        return pick.getrandbits(64) & (1 << space.tables.bits - 1) - 1, window
+        return pick.getrandbits(64) & (1 << space.tables.bits - 1) - 1 | BEHIND_DEVICES, window
     return window.start + offset & (1 << 64) - 1, window
 
 
@@ -136,7 +147,7 @@ def _probe(build: Builder, space: Space, rows: list[Row]) -> tuple[int, Window] 
     found = decode(word)
     offset = found.imm if found is not None and not row.name.startswith("cbo") else 0
     with build.guarded():
-        build.code.constant(number, address - offset & (1 << 64) - 1)
+        build.code.constant(number, build.tagged(address) - offset & (1 << 64) - 1)
         build.code.word(word, 4)
     build.code.constant(number, build.data_address() & ~7)
     return (address, window) if _crosses(address, row) else None
@@ -194,7 +205,8 @@ def reserved(build: Builder) -> None:
     for _ in range(pick.randrange(1, 4)):
         number = pick.choice(BASES)
         with build.guarded():
-            build.code.constant(number, _aim(build, space)[0] & ~7)
+            address, window = _aim(build, space)
+            build.code.constant(number, build.tagged(address & ~7, 0 if _leads_nowhere(window) else 7))
             if pick.random() < 0.8:
                 build.code.op(pick.choice(("lr.w", "lr.d")), rd=pick.choice(TARGETS), rs1=number, aqrl=0)
             build.code.op(pick.choice(("sc.w", "sc.d")), rd=pick.choice(TARGETS), rs1=number, rs2=7, aqrl=0)

@@ -27,6 +27,8 @@ TW: Final = 1 << 21
 TSR: Final = 1 << 22
 DELEGATED: Final = 0xB3FE
 """Bits of medeleg that are writable in both machines; bit 0 only where instructions have four bytes."""
+STORES: Final = ("sb", "sh", "sw", "sd", "hs")
+"""How the names of stores begin: of those of integer registers, and of those into a guest's memory."""
 SUPERVISOR_INTERRUPTS: Final = 0x222
 
 
@@ -112,9 +114,10 @@ def bad_access(build: Builder) -> None:
     for _ in range(pick.randrange(1, 3)):
         with build.guarded():
             row = pick.choice(rows)
-            before = 0 if row.extension in ATOMICS or row.name[0] == "s" else pick.choice((0, 0, 0, 1, 3, 4, 7))
+            before = 0 if row.extension in ATOMICS or row.name[:2] in STORES else pick.choice((0, 0, 0, 1, 3, 4, 7))
             address = pick.choice(UNMAPPED) - before
-            build.code.constant(number, address & ~15 if row.extension in ATOMICS else address)
+            aligned = 64 if row.name == "cbo.zero" else 16 if row.extension in ATOMICS else 1  # `explained.BLOCK_TVAL`
+            build.code.constant(number, address & -aligned)
             if pick.random() < 0.2:
                 build.code.op("jalr", rd=pick.choice(TARGETS), rs1=number, imm=0)
             else:

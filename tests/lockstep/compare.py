@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart import csrs
 from emulator.isa.table import decode
 from emulator.isa.text import FLOAT_REGISTERS, REGISTERS, disassemble
-from tests.lockstep.explained import ADOPTED_CSRS
+from tests.lockstep.explained import ADOPTED_CSRS, Explained
 from tests.lockstep.layout import CODE, RAM_BASE, TOHOST
 from tests.lockstep.spike import Step, parse
 
@@ -29,16 +29,22 @@ MACHINE: Final = 3
 SYSTEM: Final = 0x73
 """The opcode of every instruction that changes CSRs by itself."""
 
-_TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in "mstatus mepc mcause mtval sepc scause stval".split())
+_LEFT_BY_TRAPS: Final = (
+    "mstatus mepc mcause mtval mtval2 mtinst sepc scause stval hstatus htval htinst vsstatus vsepc vscause vstval"
+    " tdata1"
+)
+_TRAP_CSRS: Final = tuple(csrs.BY_NAME[name].number for name in _LEFT_BY_TRAPS.split())
 _SAME: Final = tuple(
     frozenset(csrs.BY_NAME[name].number for name in names.split())
     for names in (
         "mstatus sstatus",
-        "mie sie mideleg",
-        "mip sip mideleg",
+        "mie sie hie vsie mideleg hideleg",
+        "mip sip hip hvip vsip mideleg hideleg menvcfg henvcfg stimecmp vstimecmp htimedelta",
         "fflags fcsr",
         "frm fcsr",
-        "stimecmp menvcfg mip sip",
+        "menvcfg henvcfg",
+        "tselect tdata1 tdata2",
+        *(f"mstateen{index} hstateen{index} sstateen{index}" for index in range(4)),
     )
 )
 """CSRs that show the same bits: a write to one makes what is known of the others stale."""
@@ -139,9 +145,10 @@ class Outcome:
     causes: Counter[str] = field(default_factory=Counter)
 
 
-def _adopted(step: Step) -> bool:
-    """Whether the step reads a CSR whose value is Spike's to choose."""
-    return step.word & 0x7F == SYSTEM and step.word >> 12 & 3 != 0 and step.word >> 20 in ADOPTED_CSRS
+def _adopted(step: Step) -> Explained | None:
+    """Why the step reads something that is Spike's to choose, None if it does not."""
+    reads = step.word & 0x7F == SYSTEM and step.word >> 12 & 3 != 0
+    return ADOPTED_CSRS.get(step.word >> 20) if reads else None
 
 
 def _unlike(names: Sequence[str], theirs: list[int], ours: list[int]) -> list[str]:
@@ -228,8 +235,7 @@ class Comparison:
             done += piece
             before = steps[done - 1]
             if done - 1 in self._adopted:
-                for number, value in before.registers:
-                    subject.set_register(number, value)
+                self._adopt(before)
             if steps[done].interrupted_pc is not None and subject.pc == steps[done].pc:
                 model.interrupted()  # the interrupt that Spike takes next has been taken here already
             thorough = piece > 1 or bool(before.csrs) or before.trap is not None or done == last
@@ -239,6 +245,15 @@ class Comparison:
             if lines:
                 return Difference(self.group.name, self.seed, done, _show(before), tuple(lines), f"piece of {piece}")
         return self._ending(model)
+
+    def _adopt(self, step: Step) -> None:
+        """Take over what a step has read, where the difference to what was read here is lawful."""
+        explained = _adopted(step)
+        if explained is None:
+            return
+        for number, value in step.registers:
+            if explained.lawful(value, self._subject.registers()[number]):
+                self._subject.set_register(number, value)
 
     def _piece(self, done: int, length: int) -> int:
         """Cut a piece behind a step whose result is adopted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from emulator.isa.extensions import CpuConfig
+from emulator.isa.extensions import TRANSLATIONS, CpuConfig
 from tests.lockstep import blocks_compute as compute
 from tests.lockstep import blocks_csr as csr
 from tests.lockstep import blocks_float as floating
@@ -14,6 +14,9 @@ from tests.lockstep import blocks_paging as paging
 from tests.lockstep import blocks_pmp as pmp
 from tests.lockstep import blocks_smepmp as smepmp
 from tests.lockstep import blocks_trap as trap
+from tests.lockstep import hypervisor as h
+from tests.lockstep import hypervisor_paging as stages
+from tests.lockstep import masking, triggers
 from tests.lockstep.program import Builder, Image
 
 if TYPE_CHECKING:
@@ -88,6 +91,37 @@ PRIVILEGE: Final[tuple[Weighted, ...]] = (
     (trap.borrowed_privilege, 2),
     (trap.fences, 1),
 )
+OF_H: Final[tuple[Weighted, ...]] = (
+    (h.change_mode, 6),
+    (h.delegate, 3),
+    (h.control, 4),
+    (h.privileged, 6),
+    (h.waits, 2),
+    (h.interrupts, 4),
+    (h.returns, 4),
+    (h.guest_memory, 3),
+    (h.borrowed, 2),
+    (h.float_state, 2),
+    (trap.returns, 2),
+    (trap.calls, 2),
+    (trap.illegal, 1),
+    (trap.bad_access, 1),
+)
+TWO_STAGES: Final[tuple[Weighted, ...]] = (
+    (stages.probes, 10),
+    (stages.guest_memory, 8),
+    (stages.borrowed, 6),
+    (stages.reserved, 2),
+    (stages.execute, 6),
+    (stages.change, 6),
+    (stages.configure, 4),
+    (stages.switch, 2),
+    (stages.protected_tables, 2),
+    (h.delegate, 4),
+    (trap.calls, 1),
+    (compute.reload, 1),
+    (compute.access("i", "c"), 1),
+)
 CSRS: Final[tuple[Weighted, ...]] = ((csr.write, 8), (csr.read, 6), (csr.write_read_only, 1), (csr.vector, 1))
 
 
@@ -120,6 +154,9 @@ def _float(name: str, *more: str) -> Group:
 
 BARE: Final = ("i", "zicsr", "zifencei")
 FULL: Final = (*BARE, "m", "a", "c", "zicntr", "zihpm")
+GUESTS: Final = ("h", "sstc", "svinval", "smstateen", "zawrs", "zicbom", "zicboz")
+WALKED: Final = ("h", "svinval", "svadu", "svpbmt", "svnapot", "zicbom", "zicboz")
+MASKS: Final = ("smmpm", "smnpm", "ssnpm")
 FULL_ISA: Final = "rv64imac_zicsr_zifencei_zicntr_zihpm_zicclsm"
 
 TRANSLATION: Final[tuple[Weighted, ...]] = (
@@ -158,6 +195,27 @@ def _paged(name: str, levels: tuple[int, ...], *more: str, isa: str = FULL_ISA, 
         length=6,
         translations=("sv39", "sv48", "sv57"),
         missing=missing,
+    )
+
+
+def _masked(blocks: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+    """The same blocks, with masking: those that write the registers that have its fields put them right behind it."""
+    writing = {paging.configure, stages.configure}
+    chosen = ((masking.behind(block), weight) if block in writing else (block, weight) for block, weight in blocks)
+    return (*chosen, (masking.configure, 10))
+
+
+def _guest(name: str, blocks: tuple[Weighted, ...], *more: str) -> Group:
+    """A group with two stages of page tables."""
+    extra = ("zicsr", "zifencei", "zicntr", "zihpm", "zicclsm", *WALKED[1:], *more)
+    return Group(
+        name,
+        "_".join(("rv64imach", *extra)),
+        (*FULL, *WALKED, *more),
+        blocks,
+        first=(stages.begin, masking.configure),
+        length=10,
+        translations=TRANSLATIONS,
     )
 
 
@@ -274,6 +332,44 @@ GROUPS: Final = {
             FULL,
             (*BASE, *TRAPS, *PRIVILEGE, *CSRS, (compute.amo, 1), (csr.counters, 1)),
             length=20,
+        ),
+        Group(
+            "h-csr",
+            f"rv64imafdch_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *GUESTS[1:]))}",
+            (*FULL, "f", "d", *GUESTS),
+            (*BASE[:2], *OF_H, (csr.write, 12), (csr.read, 8), (h.vectors, 1), (h.timers, 3), (h.roots, 1)),
+            first=(h.begin, floating.begin),
+            length=24,
+            translations=TRANSLATIONS,
+        ),
+        _guest("h-walk", TWO_STAGES),
+        _guest("h-masking", (*_masked(TWO_STAGES), (masking.untranslated, 12)), *MASKS),
+        Group(
+            "sdtrig",
+            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', 'zicbom', 'zicboz', *MASKS))}",
+            (*FULL, "h", "sdtrig", "zicbom", "zicboz", *MASKS),
+            (
+                (triggers.watch, 8),
+                (triggers.disarm, 1),
+                (triggers.accesses, 12),
+                (triggers.guest_accesses, 6),
+                (triggers.execution, 6),
+                (triggers.delegate, 4),
+                (masking.configure, 3),
+                (trap.calls, 1),
+            ),
+            first=(triggers.begin,),
+            length=9,
+            translations=TRANSLATIONS,
+        ),
+        Group(
+            "masking",
+            f"{FULL_ISA}_zicbom_zicboz_svadu_{'_'.join(MASKS)}",
+            (*FULL, "zicbom", "zicboz", "svadu", *MASKS),
+            _masked(TRANSLATION),
+            first=(paging.begin(3, 4, 5), masking.configure),
+            length=8,
+            translations=TRANSLATIONS,
         ),
         Group(
             "pmp",

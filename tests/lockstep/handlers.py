@@ -12,11 +12,12 @@ from typing import Final
 
 from emulator.hart.csrs import BY_NAME
 from tests.lockstep.code import Code
-from tests.lockstep.layout import MACHINE_HANDLER, RAISE, RESUME, SCRATCH, SUPERVISOR_HANDLER
+from tests.lockstep.layout import GUEST_HANDLER, MACHINE_HANDLER, RAISE, RESUME, SCRATCH, SUPERVISOR_HANDLER
 
 VECTORS: Final = 16
 SOFTWARE_PENDING: Final = 0x222
 MPP: Final = 3 << 11
+MPV: Final = 1 << 39
 
 
 def csr(name: str) -> int:
@@ -31,15 +32,20 @@ def _vectors(code: Code) -> None:
     code.place(common)
 
 
+def _look(code: Code, names: str) -> None:
+    """Read CSRs, one after the other, where the comparison sees it."""
+    for name in names.split():
+        code.op("csrrs", rd=SCRATCH[1], rs1=0, imm=csr(name))
+
+
 @cache
-def machine_handler() -> bytes:
-    """M-mode's handler, its vector table first."""
+def machine_handler(*, hypervisor: bool = False) -> bytes:
+    """M-mode's handler, its vector table first. Where there is H, it looks at what that adds, too."""
     code = Code(MACHINE_HANDLER)
     first, second = SCRATCH
     plain, interrupt = code.label("plain"), code.label("interrupt")
     _vectors(code)
-    for name in ("mtval", "mepc", "mip", "mstatus"):
-        code.op("csrrs", rd=second, rs1=0, imm=csr(name))
+    _look(code, "mtval mepc mip mstatus mtval2 mtinst" if hypervisor else "mtval mepc mip mstatus")
     code.op("csrrs", rd=first, rs1=0, imm=csr("mcause"))
     code.jump("blt", interrupt, rs1=first, rs2=0)
     code.jump("beq", plain, rs1=RAISE, rs2=0)
@@ -51,33 +57,53 @@ def machine_handler() -> bytes:
     code.op("mret")
     code.place(interrupt)
     code.op("csrrw", rd=0, rs1=0, imm=csr("mie"))
-    code.op("addi", rd=second, rs1=0, imm=SOFTWARE_PENDING)
-    code.op("csrrc", rd=0, rs1=second, imm=csr("mip"))
+    _withdraw(code, "mip", hypervisor=hypervisor)
     code.op("mret")
     return code.finish()
 
 
+def _withdraw(code: Code, pending: str, *, hypervisor: bool) -> None:
+    """Take back the interrupts that software has made pending."""
+    code.op("addi", rd=SCRATCH[1], rs1=0, imm=SOFTWARE_PENDING)
+    code.op("csrrc", rd=0, rs1=SCRATCH[1], imm=csr(pending))
+    if hypervisor:
+        code.op("csrrw", rd=0, rs1=0, imm=csr("hvip"))
+
+
 @cache
-def supervisor_handler() -> bytes:
-    """S-mode's handler. Asked to raise, it calls M-mode once; `RAISE` tells it that it has."""
-    code = Code(SUPERVISOR_HANDLER)
-    first, second = SCRATCH
+def supervisor_handler(*, hypervisor: bool = False) -> bytes:
+    """S-mode's handler, HS-mode's where there is H. Asked to raise, it calls M-mode once; `RAISE` tells that it has."""
+    names = "stval sepc sip sstatus htval htinst hstatus" if hypervisor else "stval sepc sip sstatus"
+    return _supervised(SUPERVISOR_HANDLER, names, turn=4 if hypervisor else 2, hypervisor=hypervisor)
+
+
+@cache
+def guest_handler() -> bytes:
+    """VS-mode's handler: the same a level further down, by the names of S-mode's registers."""
+    return _supervised(GUEST_HANDLER, "stval sepc sip sstatus", turn=2, hypervisor=False)
+
+
+def _supervised(base: int, names: str, *, turn: int, hypervisor: bool) -> bytes:
+    """A handler of S- or VS-mode, which raises by ECALL while `RAISE` is less than `turn`, and then makes it that."""
+    code = Code(base)
+    first = SCRATCH[0]
     plain, interrupt = code.label("plain"), code.label("interrupt")
     _vectors(code)
-    for name in ("stval", "sepc", "sip", "sstatus"):
-        code.op("csrrs", rd=second, rs1=0, imm=csr(name))
+    _look(code, names)
     code.op("csrrs", rd=first, rs1=0, imm=csr("scause"))
     code.jump("blt", interrupt, rs1=first, rs2=0)
-    code.op("addi", rd=first, rs1=RAISE, imm=-1)
-    code.jump("bne", plain, rs1=first, rs2=0)
-    code.op("addi", rd=RAISE, rs1=0, imm=2)
+    code.jump("beq", plain, rs1=RAISE, rs2=0)
+    code.op("addi", rd=first, rs1=RAISE, imm=-turn)
+    code.jump("bge", plain, rs1=first, rs2=0)
+    code.op("addi", rd=RAISE, rs1=0, imm=turn)
     code.op("ecall")
     code.place(plain)
     code.op("csrrw", rd=0, rs1=RESUME, imm=csr("sepc"))
     code.op("sret")
     code.place(interrupt)
     code.op("csrrw", rd=0, rs1=0, imm=csr("sie"))
-    code.op("addi", rd=second, rs1=0, imm=SOFTWARE_PENDING)
-    code.op("csrrc", rd=0, rs1=second, imm=csr("sip"))
+    if hypervisor:
+        code.op("csrrw", rd=0, rs1=0, imm=csr("hie"))
+    _withdraw(code, "sip", hypervisor=hypervisor)
     code.op("sret")
     return code.finish()

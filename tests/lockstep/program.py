@@ -15,7 +15,7 @@ from emulator.isa.extensions import satisfied
 from emulator.isa.table import BY_NAME, ROWS, encode
 from tests.board.elf_files import Elf, Load
 from tests.lockstep.code import Code
-from tests.lockstep.handlers import MPP, csr, machine_handler, supervisor_handler
+from tests.lockstep.handlers import MPP, MPV, csr, guest_handler, machine_handler, supervisor_handler
 from tests.lockstep.layout import (
     BASES,
     CODE,
@@ -23,6 +23,7 @@ from tests.lockstep.layout import (
     COUNTER,
     DATA,
     DATA_SIZE,
+    GUEST_HANDLER,
     MACHINE_HANDLER,
     POOL,
     PRELUDE,
@@ -40,8 +41,10 @@ from tests.lockstep.operands import random_value, random_word
 if TYPE_CHECKING:
     from emulator.isa.extensions import CpuConfig
     from emulator.isa.rows import Row
+    from tests.lockstep.guest_spaces import World
     from tests.lockstep.spaces import Space
 
+MACHINE: Final = 3
 ILLEGAL: Final = 0x0000_0000
 """Illegal for every hart, whatever its instructions' length (manual volume I, 'Base Instruction-Length Encoding')."""
 RX_ON_CODE: Final = (RAM_BASE >> 2) | (0x8000 >> 3) - 1
@@ -96,6 +99,7 @@ def _rows_of(cpu: CpuConfig, extensions: tuple[str, ...]) -> tuple[Row, ...]:
     return tuple(row for row in rows if not extensions or wanted & set(re.split("[&|]", row.extension)))
 
 
+MASKING: Final = ("smmpm", "smnpm", "ssnpm")
 ATOMICS: Final = ("zaamo", "zalrsc", "zabha", "zacas", "zabha&zacas")
 """What a row that needs an aligned address requires."""
 
@@ -107,6 +111,7 @@ class Builder:
         random: The program's source of randomness.
         code: The program so far.
         cpu: The hart it is for.
+        world: The guest's page tables, if it has some.
         spaces: Address spaces: where there are some, S- and U-mode are entered in one of theirs.
         pieces: Memory besides what every program has: address and bytes of each.
     """
@@ -115,6 +120,7 @@ class Builder:
         self.random = Random(seed)
         self.cpu = cpu
         self.code = Code(CODE)
+        self.world: World | None = None
         self.spaces: list[Space] = []
         self.pieces: list[tuple[int, bytes]] = []
         self._guards: list[str] = []
@@ -149,13 +155,27 @@ class Builder:
 
     def enter(self, privilege: int, space: Space | None = None) -> None:
         """From M-mode to a privilege, by MRET; in an address space, or any for its code, if there are some."""
-        after = self.code.label("entered")
         fitting = [space] if space else [other for other in self.spaces if other.privilege == privilege]
         if fitting:
             self.write_csr("satp", self.random.choice(fitting).satp)
-        self.code.constant(31, MPP)
+        elif self.world is not None and privilege < MACHINE:
+            self.write_csr("satp", self.random.choice((0, self.world.host.root)) if privilege else 0)
+        self._descend(privilege << 11)
+
+    def enter_guest(self, privilege: int, vsatp: int | None = None) -> None:
+        """From M-mode to VS or VU, by MRET; with a value of `vsatp`, or one that fits if the guest has page tables."""
+        if vsatp is None and self.world is not None:
+            vsatp = self.random.choice((0, self.world.first[privilege].root))
+        if vsatp is not None:
+            self.write_csr("vsatp", vsatp)
+        self._descend(privilege << 11 | MPV)
+
+    def _descend(self, mode: int) -> None:
+        """MRET to the mode that these fields of `mstatus` mean."""
+        after = self.code.label("entered")
+        self.code.constant(31, MPP | MPV if self.cpu.has("h") else MPP)
         self.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))
-        self.code.constant(31, privilege << 11)
+        self.code.constant(31, mode)
         self.code.op("csrrs", rd=0, rs1=31, imm=csr("mstatus"))
         self.code.address(31, after)
         self.code.op("csrrw", rd=0, rs1=31, imm=csr("mepc"))
@@ -172,6 +192,18 @@ class Builder:
         return DATA + slack + self.random.randrange(0, DATA_SIZE - 2 * slack)
 
     @property
+    def masks(self) -> bool:
+        """Whether the hart masks pointers."""
+        return any(self.cpu.has(name) for name in MASKING)
+
+    def tagged(self, address: int, most: int = 20) -> int:
+        """On a hart that masks pointers: an address with other upper bits, at most so many, heeded or not."""
+        if not self.masks or self.random.random() < 0.3:
+            return address
+        bits = min(most, self.random.choice((7, 7, 7, 7, 16, 16, 16, self.random.randrange(1, 20))))
+        return address ^ self.random.getrandbits(bits) << 64 - bits
+
+    @property
     def full(self) -> bool:
         """Whether there is no room for another block."""
         return self.code.here + ROOM > CODE + CODE_SIZE
@@ -180,6 +212,8 @@ class Builder:
         """Everything that a program starts with: handlers, protection, registers."""
         for name, value in (("mtvec", MACHINE_HANDLER), ("stvec", SUPERVISOR_HANDLER)):
             self.write_csr(name, value)
+        if self.cpu.has("h"):
+            self.write_csr("vstvec", GUEST_HANDLER)
         for name, value in (("pmpaddr0", RX_ON_CODE), ("pmpaddr1", TOHOST >> 2), ("pmpaddr15", ALL_MEMORY)):
             self.write_csr(name, value)
         self.write_csr("pmpcfg0", 0x1B << 8 | 0x1D)
@@ -208,9 +242,11 @@ class Builder:
         self.code.op("jal", rd=0, imm=0)
         ram = bytearray(RAM_SIZE)
         pool = b"".join(self._initial(number).to_bytes(8, "little") for number in range(32))
+        hypervisor = self.cpu.has("h")
         pieces = (
-            (MACHINE_HANDLER, machine_handler()),
-            (SUPERVISOR_HANDLER, supervisor_handler()),
+            (MACHINE_HANDLER, machine_handler(hypervisor=hypervisor)),
+            (SUPERVISOR_HANDLER, supervisor_handler(hypervisor=hypervisor)),
+            (GUEST_HANDLER, guest_handler()),
             (CODE, self.code.finish()),
             (DATA, self.random.randbytes(DATA_SIZE)),
             (POOL, pool),
@@ -219,7 +255,7 @@ class Builder:
         )
         for address, data in pieces:
             ram[address - RAM_BASE : address - RAM_BASE + len(data)] = data
-        return Image(bytes(ram), end, shown=bool(self.spaces))
+        return Image(bytes(ram), end, shown=bool(self.pieces) or self.masks)
 
     def _initial(self, number: int) -> int:
         return self.data_address() & ~7 if number in BASES else random_value(self.random)

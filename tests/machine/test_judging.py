@@ -107,12 +107,55 @@ def test_each_of_several_may_stop(machine: Machine) -> None:
     assert not isinstance(machine.run(100, only=frozenset({0})), BreakpointHit)
 
 
+Told = list[tuple[int, bytes, tuple[int, ...]]]
+
+
+def listen(machine: Machine) -> Told:
+    """What commands print from now on: the hart, the text, its arguments."""
+    told: Told = []
+
+    def note(hart: int, text: bytes, stride: int, words: memoryview) -> None:
+        listed = words.tolist()
+        told.extend((hart, text, tuple(listed[at + 1 : at + stride])) for at in range(0, len(listed), stride))
+
+    machine.debug.printer = note
+    return told
+
+
+def printing(text: bytes, *arguments: Step) -> Judgement:
+    """Print a text with some arguments, whose last is on the stack first."""
+    hidden = Step("const", 0)
+    return Judgement(commands=((*reversed(arguments), hidden, hidden, Step("print", len(arguments), text), END),))
+
+
 def test_prints(machine: Machine) -> None:
     """What a command prints is told with the hart, the text and the arguments in their order."""
-    told: list[tuple[int, bytes, tuple[int, ...]]] = []
-    machine.debug.printer = lambda hart, text, values: told.append((hart, text, values))
-    const = Step("const", 0)
-    command = (Step("const", 9), Step("x", 5), const, const, Step("print", 2, b"%d %d"), END)
-    machine.debug.insert_breakpoint(CODE + 4, Judgement(commands=(command,)))
+    told = listen(machine)
+    machine.debug.insert_breakpoint(CODE + 4, printing(b"%d %d", Step("x", 5), Step("const", 9)))
     machine.run(6, only=frozenset({0}))
     assert told == [(0, b"%d %d", (value, 9)) for value in (1, 2, 3)]
+
+
+def test_prints_come_in_their_order(machine: Machine) -> None:
+    """Whatever their lengths, and whether or not they show memory, which is read while it is as they found it."""
+    told = listen(machine)
+    machine.debug.insert_breakpoint(CODE, printing(b"%d", Step("x", 5)))
+    machine.debug.insert_breakpoint(CODE, printing(b"none"))
+    machine.debug.insert_breakpoint(CODE + 4, printing(b"%s %d", Step("const", HERE), Step("x", 5)))
+    machine.run(8, only=frozenset({0}))
+    expected = [(0, b"%d", (0,)), (0, b"none", ())]
+    for value in (1, 2, 3, 4):
+        expected += [(0, b"%s %d", (HERE, value)), (0, b"%d", (value,)), (0, b"none", ())]
+    assert told == expected[: len(told)]
+    assert len(told) >= 12
+
+
+def test_more_prints_than_there_is_room_for(machine: Machine) -> None:
+    """When the engine's room is full they are passed on, in the middle of a slice, and none is lost."""
+    room = machine._blocks.shared
+    if room.get("print_room"):
+        room.put("print_room", 16)
+    told = listen(machine)
+    machine.debug.insert_breakpoint(CODE + 4, printing(b"%d %d", Step("x", 5), Step("const", 9)))
+    machine.run(200, only=frozenset({0}))
+    assert told == [(0, b"%d %d", (value, 9)) for value in range(1, 101)]

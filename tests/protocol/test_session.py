@@ -228,6 +228,24 @@ def test_negotiation() -> None:
     assert peer.features["QThreadOptions"] == "?"
 
 
+def test_a_greeting_said_again_has_one_answer() -> None:
+    """GDB repeats it while we start; once its answer is acknowledged, the same words are a new question."""
+    session = new_session(acknowledge=True)
+    greeting = packet(b"qSupported:multiprocess+")
+    session.receive_data(b"+" + greeting * 3)
+    assert session.next_event() is Need.DATA
+    written = session.data_to_send()
+    assert len(payloads(written)) == 1
+    assert written.startswith(b"+$")
+    assert written.endswith(b"++")
+    session.receive_data(b"+" + packet(b"vMustReplyEmpty"))
+    assert isinstance(session.next_event(), UnknownPacket)
+    session.send(Empty())
+    session.receive_data(b"+" + greeting)
+    assert session.next_event() is Need.DATA
+    assert len(payloads(session.data_to_send())) == 1
+
+
 def test_negotiation_without_capabilities() -> None:
     """A bare target announces only what the session does itself, and no extension comes into force."""
     session = new_session(())

@@ -35,7 +35,11 @@ class FakeCsr:
     writable: bool = True
 
 
-CSRS = (FakeCsr(0x300, "mstatus"), FakeCsr(0xF14, "mhartid", writable=False), FakeCsr(0x341, "mepc"))
+CSRS = (
+    FakeCsr(0x300, "mstatus"),
+    FakeCsr(0xF14, "mhartid", writable=False),
+    FakeCsr(0x341, "mepc"),
+)
 
 
 @dataclass(eq=False)
@@ -57,7 +61,7 @@ class FakeDebug:
         self.memory = bytearray(SIZE)
         self.breakpoints: set[int] = set()
         self.watches: list[Watch] = []
-        self.printer: Callable[[int, bytes, tuple[int, ...]], None] | None = None
+        self.printer: Callable[[int, bytes, int, memoryview], None] | None = None
         self.watchpoints: set[tuple[WatchKind, int, int]] = set()
         self.masked: tuple[int, ...] = ()
         self.span: tuple[int, range] | None = None

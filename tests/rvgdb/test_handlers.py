@@ -236,6 +236,20 @@ async def test_a_range_of_two_harts_is_left_after_a_step(pair: Stub, gdb2: RspCl
     assert {hart for hart, _ in pair.machine.steps} == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("address", "reply"),
+    [
+        (BASE, b"start:80000000;size:10000;permissions:rwx;name:52414d;"),
+        (BASE + 0xFFFF, b"start:80000000;size:10000;permissions:rwx;name:52414d;"),
+        (0, b"start:0;size:80000000;"),
+        ((1 << 64) - 1, b"start:80010000;size:ffffffff7fff0000;"),
+    ],
+)
+async def test_memory_regions(gdb: RspClient, address: int, reply: bytes) -> None:
+    """LLDB learns what is around an address: memory, or the gap up to the next."""
+    assert await gdb.ask(b"qMemoryRegionInfo:%x" % address) == reply
+
+
 async def test_a_hart_that_is_not_named_does_not_run(pair: Stub, gdb2: RspClient) -> None:
     """Scheduler locking: only the named hart runs."""
     await gdb2.ask(b"Z0,%x,4" % (BASE + 8))

@@ -29,7 +29,7 @@ class Desk:
         self.guest = Guest(folder, lines, kernel=kernel, harts=2)
         self.machine: GuestMachine = self.guest.machine
         target = Target(self.machine)
-        runner = Runner(self.machine, stops_at=lambda _, __: False, report=print)
+        runner = Runner(self.machine, report=print)
         self.scene = Scene(target, runner, vm=self.machine.vm)
         self.execute = Monitor(self.scene).execute
 
@@ -42,7 +42,7 @@ class Desk:
 def test_a_bare_machine_has_no_kvm(line: str) -> None:
     """Every command says so, and what to do, in a sentence."""
     machine = Machine(MachineConfig(ram_size=1 << 21), transmit=lambda _: None, engine="reference")
-    runner = Runner(machine, stops_at=lambda _, __: False, report=print)
+    runner = Runner(machine, report=print)
     said = Monitor(Scene(Target(machine), runner)).execute(line)
     assert said == "there is no KVM: this is the bare machine; run the guest with -accel kvm\n"
 

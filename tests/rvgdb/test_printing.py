@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +13,15 @@ from emulator.judgements import ALWAYS, Step
 from protocol.agent import AgentStep, build_expression
 from rvgdb.target.api import TargetError
 from rvgdb.target.judging import REFUSED, make_judgement
-from rvgdb.target.printing import format_text
+from rvgdb.target.printing import Format
 
 MINUS_ONE = (1 << 64) - 1
+
+
+def format_text(text: bytes, *prints: Sequence[int]) -> bytes:
+    """What is shown of some prints of a text, with strings that name their address."""
+    words = array("Q", [word for values in prints for word in (0, *values)])
+    return Format(text, len(prints[0])).of(memoryview(words), lambda address: b"s%d" % address)
 
 
 def nothing(number: int) -> tuple[Step, ...]:
@@ -41,13 +50,20 @@ def nothing(number: int) -> tuple[Step, ...]:
 )
 def test_format(text: bytes, values: tuple[int, ...], printed: bytes) -> None:
     """Conversions are C's; what is none is printed as it stands."""
-    assert format_text(text, values, lambda address: b"s%d" % address) == printed
+    assert format_text(text, values) == printed
+    assert format_text(text, values, values, values) == printed * 3
 
 
 @given(st.binary(max_size=40), st.lists(st.integers(0, MINUS_ONE), max_size=4))
 def test_any_format(text: bytes, values: list[int]) -> None:
     """No format makes the printing fail."""
-    assert isinstance(format_text(text, values, lambda _: b""), bytes)
+    assert isinstance(format_text(text, values), bytes)
+
+
+def test_many_prints() -> None:
+    """Each print has its own values, whatever their lengths."""
+    prints = [(number, MINUS_ONE - number, 65 + number) for number in range(3)]
+    assert format_text(b"%hd %ld %c;", *prints) == b"0 -1 A;1 -2 B;2 -3 C;"
 
 
 def test_jumps_follow_their_steps() -> None:

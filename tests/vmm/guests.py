@@ -25,6 +25,7 @@ class Guest:
         cpu: As after `-cpu`.
         harts: How many vcpus.
         legacy_sbi: Whether there is SBI v0.1.
+        incoming: A saved guest to go on with.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Guest:
         cpu: str = "host",
         harts: int = 1,
         legacy_sbi: bool = False,
+        incoming: bytes | None = None,
     ) -> None:
         self.output = b""
         self.warnings: list[str] = []
@@ -50,7 +52,7 @@ class Guest:
             switches=switches,
             translations=translations,
         )
-        self.machine = GuestMachine(config, transmit=self._transmit, warn=self.warnings.append)
+        self.machine = GuestMachine(config, transmit=self._transmit, warn=self.warnings.append, incoming=incoming)
 
     def _transmit(self, data: bytes) -> None:
         self.output += data

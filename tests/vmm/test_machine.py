@@ -9,7 +9,7 @@ import pytest
 from emulator.boot import make_plan
 from emulator.config import MachineConfig
 from emulator.devicetree import Node, decode
-from emulator.errors import ConfigError
+from emulator.errors import ConfigError, MemoryUnavailable
 from emulator.stops import BreakpointHit, BudgetSpent, GuestExit, GuestReset, HypervisorExit, Idle
 from emulator.virt_tree import build_tree
 from emulator.vmm.config import make_host, make_kernel, parse_host_cpu
@@ -179,6 +179,27 @@ def test_physical_addresses_are_the_guests(tmp_path: Path) -> None:
     debug.write_memory(0, START + 0x1000, b"abc", physical=True)
     assert debug.read_memory(0, START + 0x1000, 3) == b"abc"
     assert debug.read_memory(0, START + (4 << 20) - 2, 8, physical=True) == bytes(2)
+
+
+def test_a_debugger_looks_at_devices_through_the_guests_eyes(tmp_path: Path) -> None:
+    """A virtual address that leads to a device of user space's shows its registers; elsewhere nothing is there."""
+    debug = Guest(tmp_path, [LOOP]).machine.debug
+
+    assert debug.read_memory(0, 0x1000_0005, 1) == b"\x60"
+    with pytest.raises(MemoryUnavailable):
+        debug.read_memory(0, 0x2000_0000, 1)
+    with pytest.raises(MemoryUnavailable):
+        debug.write_memory(0, 0x1000_0000, b"x")
+
+
+def test_a_fault_of_the_debuggers_is_none_of_the_guests(tmp_path: Path) -> None:
+    """A read that faults in the G-stage leaves nothing that the guest's next trap could tell of."""
+    machine = Guest(tmp_path, [LOOP]).machine
+
+    with pytest.raises(MemoryUnavailable):
+        machine.debug.read_memory(0, 0x2000_0000, 1)
+
+    assert [machine.harts[0].get(name) for name in ("trap_gva", "trap_tval2", "trap_tinst")] == [0, 0, 0]
 
 
 def test_the_tree_has_no_machine_mode(tmp_path: Path) -> None:

@@ -49,10 +49,17 @@ def _legal(d: Domain, value: Value, fields: Fields, always: int) -> Value:
     return d.and_(without_reserved(d, value, RESERVED), writable)
 
 
+def _put(d: Domain, name: str, value: Value) -> None:
+    """Keep a value. What a PTE may hold and how addresses are masked is in what is cached."""
+    changed = d.and_(d.xor(d.get(name), value), ENVCFG_PMM | ENVCFG_ADUE | ENVCFG_PBMTE)
+    d.put(name, value)
+    for _ in d.when(d.ne(changed, 0)):
+        d.flush()
+
+
 def _write_menvcfg(d: Domain, value: Value) -> None:
-    """What a PTE may hold, how addresses are masked and which timers run can change: caches are flushed."""
-    d.put("menvcfg", _legal(d, value, (*BLOCK_FIELDS, ("smnpm", ENVCFG_PMM), *PASSED_DOWN), ENVCFG_FIOM))
-    d.flush()
+    """Which timers run can change."""
+    _put(d, "menvcfg", _legal(d, value, (*BLOCK_FIELDS, ("smnpm", ENVCFG_PMM), *PASSED_DOWN), ENVCFG_FIOM))
     d.call(update_pending)
 
 
@@ -68,14 +75,12 @@ def _read_henvcfg(d: Domain) -> Value:
 def _write_henvcfg(d: Domain, value: Value) -> None:
     """A field that `menvcfg` hides keeps what it holds: whoever uses `henvcfg` looks at both registers."""
     legal = _legal(d, value, (*BLOCK_FIELDS, ("ssnpm", ENVCFG_PMM), *PASSED_DOWN), ENVCFG_FIOM)
-    d.put("henvcfg", merge(d, d.get("henvcfg"), legal, _allowed_by_menvcfg(d)))
-    d.flush()
+    _put(d, "henvcfg", merge(d, d.get("henvcfg"), legal, _allowed_by_menvcfg(d)))
     d.call(update_pending)
 
 
 def _write_senvcfg(d: Domain, value: Value) -> None:
-    d.put("senvcfg", _legal(d, value, (*BLOCK_FIELDS, ("ssnpm", ENVCFG_PMM)), ENVCFG_FIOM))
-    d.flush()
+    _put(d, "senvcfg", _legal(d, value, (*BLOCK_FIELDS, ("ssnpm", ENVCFG_PMM)), ENVCFG_FIOM))
 
 
 ROWS: Final = (

@@ -45,10 +45,9 @@ HEDELEG: Final = sum(1 << cause for cause in Cause if cause not in NOT_FOR_GUEST
 
 
 def _write_hstatus(d: Domain, value: Value) -> None:
-    """HUPMM = 1 is reserved and becomes 0; a change of it changes what an address means."""
+    """HUPMM = 1 is reserved and becomes 0. It is about HLV and HSV, of which nothing is cached."""
     writable = d.or_(HSTATUS_WRITABLE, d.select(has(d, "ssnpm"), HSTATUS_HUPMM, 0))
     d.put("hstatus", d.and_(without_reserved(d, value, ((HSTATUS_HUPMM, 1 << 48),)), writable))
-    d.flush()
 
 
 ROWS: Final = (

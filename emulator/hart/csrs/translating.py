@@ -29,9 +29,10 @@ def _satp(number: int, name: str, guard: Guard | None, extension: str = "zicsr",
     """`satp`, `vsatp`: an unsupported mode changes nothing; a supported one keeps a 16-bit ASID and a 44-bit PPN."""
 
     def write(d: Domain, value: Value) -> None:
-        for _ in d.when(_supported(d, value)):
-            d.put(name, d.select(d.eq(d.lshr(value, SATP_MODE), 0), 0, value))
-            d.flush()
+        legal = d.select(d.eq(d.lshr(value, SATP_MODE), 0), 0, value)
+        for _ in d.when(d.both(_supported(d, value), d.ne(legal, d.get(name)))):
+            d.put(name, legal)
+            d.flush_space(int(name == "vsatp"))
 
     return Csr(number, name, lambda d: d.get(name), write, guard, extension=extension, guest=guest)
 
@@ -39,8 +40,10 @@ def _satp(number: int, name: str, guard: Guard | None, extension: str = "zicsr",
 def _write_hgatp(d: Domain, value: Value) -> None:
     """Field by field: an unsupported mode keeps the old one, and the rest is taken."""
     mode = d.select(_supported(d, value), HGATP_MODE, 0)
-    d.put("hgatp", merge(d, d.get("hgatp"), value, d.or_(HGATP_VMID | HGATP_PPN, mode)))
-    d.flush()
+    legal = merge(d, d.get("hgatp"), value, d.or_(HGATP_VMID | HGATP_PPN, mode))
+    for _ in d.when(d.ne(legal, d.get("hgatp"))):
+        d.put("hgatp", legal)
+        d.flush()
 
 
 def _satp_guard(d: Domain) -> Refusal:
