@@ -48,6 +48,7 @@ def timer(build: Builder) -> None:
     """`stimecmp` in some privilege, enabled or not: a time that is past, or one that never comes."""
     pick = build.random
     settle_traps(build)
+    build.write_csr("mip", 0)  # `explained.TIMER_LATE`
     build.write_csr("menvcfg", pick.choice((0, ENVCFG_STCE, ENVCFG_STCE)))
     build.write_csr("mcounteren", pick.choice((0, 2, 2, 7)))
     build.write_csr("mie", pick.choice((0, 0, 0x20, 0x222)))

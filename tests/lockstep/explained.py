@@ -140,6 +140,13 @@ FOREIGN_STATE: Final = Explained(
     "II, 'State Enable Extensions': 'Bits in any stateen CSR that are defined to control state that a hart doesn't "
     "implement are read-only zeros for that hart'",
 )
+TIMER_LATE: Final = Explained(
+    "an STIP that software has set goes at once here when menvcfg.STCE is set and stimecmp says nothing is due, and in "
+    "Spike at the next tick",
+    _numbers(0x344),
+    "II, 'Supervisor Timer (stimecmp) Register': 'If the result of this comparison changes, it is guaranteed to be "
+    "reflected in STIP eventually, but not necessarily immediately'",
+)
 SECOND_PAGE: Final = Explained(
     "of a misaligned access that two pages share, Spike makes the first page's part before it translates the second; "
     "here both are translated first. So a store whose second page faults has stored its first bytes in Spike alone, "
@@ -232,6 +239,7 @@ NARROWED: Final = (
     PARTIAL_STORES,
     LOST,
     FOREIGN_STATE,
+    TIMER_LATE,
     SECOND_PAGE,
     BLOCK_TVAL,
     BLOCK_BORDERS,
