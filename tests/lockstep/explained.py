@@ -48,6 +48,13 @@ ADOPTED: Final = (
         lawful=lambda theirs, ours: theirs == 0 and ours & 1 == 1,
     ),
     Explained(
+        "of several triggers that match, only the one that fires has its hit bit set here, and others too in Spike",
+        _numbers(0x7A1),
+        "RISC-V Debug Specification, 'mcontrol', hit: it 'must become set when this trigger fires and may become set "
+        "when this trigger matches'; those of mcontrol6 are alike",
+        lawful=lambda theirs, ours: theirs ^ ours == 1 << 22,
+    ),
+    Explained(
         "time advances with executed instructions, at different rates",
         _numbers(0xC01),
         "I, 'Zicntr': wall-clock time, again 'from an arbitrary start time in the past'; the tick is the platform's",
@@ -204,6 +211,12 @@ BLOCKS_COMPARED: Final = Explained(
     "RISC-V Debug Specification, 'Cache Operations': 'For the purposes of debug triggers, two classes of cache "
     "operations must match as stores', those 'that enable software to maintain coherence' among them",
 )
+ZERO_OF_GUEST: Final = Explained(
+    "GVA is 0 in Spike when a trigger keeps a guest from a CBO.ZERO",
+    _numbers(),
+    "II, 'Hypervisor Status (hstatus) Register': 'For any trap that writes a guest virtual address to stval, GVA is "
+    "set to 1'",
+)
 TRIGGER_FIELDS: Final = Explained(
     "tdata1 has types and fields in Spike that are not here (mcontrol's maskmax is the other way round), and tdata3 is "
     "zero here",
@@ -248,6 +261,7 @@ NARROWED: Final = (
     COMPARED,
     FAULT_BEFORE_BREAKPOINT,
     BLOCKS_COMPARED,
+    ZERO_OF_GUEST,
     TRIGGER_FIELDS,
     LOCKDOWN,
     ROOTS,
