@@ -42,7 +42,7 @@ LEAST_BUDGET: Final = 1_000
 MOST_BUDGET: Final = 1 << 25
 """Time that harts sleep through is part of a budget, so fast slices say little about the next one."""
 
-INLINE_BUDGET: Final = 20_000
+INLINE_BUDGET: Final = 4_000
 """Steps of a range that are made at once, before the worker thread takes over."""
 
 FREE_TURN: Final = 512

@@ -278,6 +278,9 @@ def _store_conditional(size: int) -> Routine:
         _aligned(d, address, size, Cause.STORE_MISALIGNED)
         physical = d.call(locate, address, size, STORE)
         held = d.eq(d.get("reservation"), physical)
+        # "No SC.W instruction shall retire unless it passes memory permission checks" (volume I, "Zalrsc").
+        for _ in d.unless(d.either(held, d.holds_memory(physical))):
+            d.trap(Cause.STORE_ACCESS, address)
         for _ in d.when(held):
             d.call(WRITE[size], formed, value)
         for _ in d.unless(d.either(held, d.holds_memory(physical))):

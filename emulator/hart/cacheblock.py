@@ -67,9 +67,9 @@ def zero_block(d: Domain, formed: Value, enable: Value) -> None:
     d.call(check_block_enabled, enable)
     d.watch(start_access(d, d.and_(formed, MASK64 ^ (BLOCK - 1))), BLOCK, STORE)
     _consider_triggers(d, formed)
-    place = d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1))
-    d.watch_place(place, BLOCK, STORE)
-    d.put("fault_cause", Cause.STORE_ACCESS)
+    block = d.and_(_reach(d, formed, STORE), MASK64 ^ (BLOCK - 1))
+    d.watch_place(block, BLOCK, STORE)
+    d.put("fault_cause", Cause.STORE_ACCESS)  # of ROM, which is memory
     for at in range(0, BLOCK, 8):
-        d.store_physical(d.add(place, at), 8, 0)
+        d.store_physical(d.add(block, at), 8, 0)
     d.ret(0)

@@ -80,6 +80,11 @@ void stop_ticks(void);
 /* paging.c */
 #define HIGH_ALIAS 0xffffffc000000000UL
 void turn_on_paging(void);
+/* A page that other memory can be put behind. */
+extern volatile u64 window[512];
+#define WINDOW_BEFORE 0xbefUL
+#define WINDOW_AFTER 0xaf7UL
+void move_window(void);
 
 /* report.c */
 void put_text(const char *text);

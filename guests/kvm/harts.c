@@ -31,6 +31,19 @@ static void check_load(const char *name)
     check(name, *(volatile u64 *)TAG_16(&second_secret, TAG), SECRET);
 }
 
+#ifdef SV39
+/* The first hart changes the tables meanwhile, and asks the hypervisor for a fence in this one. */
+static void look_through_window(void)
+{
+    volatile u64 *tagged = TAG_16(window, TAG);
+
+    check("hart 1: through the window", *tagged, WINDOW_BEFORE);
+    send_ipi(FIRST);
+    wait_for_greeting(2);
+    check("hart 1: through the window after a remote fence", *tagged, WINDOW_AFTER);
+}
+#endif
+
 static void first_life(void)
 {
     check("hart 1: FWFT sets PMLEN 16 and locks it", (u64)set_pmlen(16, FWFT_LOCK).error, 0);
@@ -40,6 +53,9 @@ static void first_life(void)
     send_ipi(FIRST);
     wait_for_greeting(1);
     check("hart 1: greetings", this_hart->greetings, 1);
+#ifdef SV39
+    look_through_window();
+#endif
 }
 
 /* Entered by every start of the second hart. */
@@ -64,11 +80,35 @@ static u64 start_second(void)
     return (u64)sbi_call(SBI_HSM, HSM_START, SECOND, (u64)secondary_start, (u64)&harts[SECOND]).error;
 }
 
-static void wait_until_stopped(void)
+static void wait_until(long status)
 {
-    while (sbi_call(SBI_HSM, HSM_STATUS, SECOND, 0, 0).value != HSM_STOPPED) {
+    while (sbi_call(SBI_HSM, HSM_STATUS, SECOND, 0, 0).value != status) {
     }
 }
+
+#ifdef SV39
+/* remote_sfence_vma(hart mask, its base, address, size): the address is one without a tag. */
+static long fence_second(void)
+{
+    register u64 a0 __asm__("a0") = 1UL << SECOND;
+    register u64 a1 __asm__("a1") = 0;
+    register u64 a2 __asm__("a2") = (u64)window;
+    register u64 a3 __asm__("a3") = sizeof window;
+    register u64 a6 __asm__("a6") = RFENCE_SFENCE_VMA;
+    register u64 a7 __asm__("a7") = SBI_RFENCE;
+
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a6), "r"(a7) : "memory");
+    return (long)a0;
+}
+
+static void change_the_window(void)
+{
+    wait_for_greeting(2);
+    move_window();
+    check("RFENCE in hart 1", (u64)fence_second(), 0);
+    send_ipi(SECOND);
+}
+#endif
 
 void check_second_hart(void)
 {
@@ -82,9 +122,13 @@ void check_second_hart(void)
     wait_for_greeting(1);
     check("hart 0: greetings", this_hart->greetings, 1);
     check("hart 0: its own PMLEN is as it was", (u64)get_pmlen().value, 7);
+    wait_until(HSM_SUSPENDED); /* it sleeps in WFI, which is suspended for KVM */
     send_ipi(SECOND);
-    wait_until_stopped();
+#ifdef SV39
+    change_the_window();
+#endif
+    wait_until(HSM_STOPPED);
     round = 1;
     check("HSM starts hart 1 again", start_second(), 0);
-    wait_until_stopped();
+    wait_until(HSM_STOPPED);
 }

@@ -17,6 +17,9 @@ static u64 root[512] __attribute__((aligned(4096)));
 static u64 middle[512] __attribute__((aligned(4096)));
 static u64 pages[512] __attribute__((aligned(4096)));
 
+volatile u64 window[512] __attribute__((aligned(4096)));
+static volatile u64 behind[512] __attribute__((aligned(4096)));
+
 static u64 entry(u64 address, u64 bits)
 {
     return address >> 12 << 10 | bits;
@@ -33,6 +36,8 @@ static void fill_tables(void)
 
         pages[page] = entry(address, VALID | LEAF | (user ? USER : 0));
     }
+    window[0] = WINDOW_BEFORE;
+    behind[0] = WINDOW_AFTER;
     middle[base % GIGAPAGE / MEGAPAGE] = entry((u64)pages, VALID);
     root[index] = entry((u64)middle, VALID);
     root[ALIAS_INDEX + index] = entry((u64)middle, VALID);
@@ -46,4 +51,10 @@ void turn_on_paging(void)
     csr_write(satp, SATP_SV39 | (this_hart->id + 1) << SATP_ASID_SHIFT | (u64)root >> 12);
     __asm__ volatile("sfence.vma" : : : "memory");
     csr_set(sstatus, SSTATUS_SUM);
+}
+
+/* Other memory is in the window from now on; who has looked through it before needs a fence. */
+void move_window(void)
+{
+    pages[(u64)window % MEGAPAGE / PAGE] = entry((u64)behind, VALID | LEAF);
 }

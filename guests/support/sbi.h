@@ -13,6 +13,7 @@ struct sbi_result {
 #define SBI_TIME 0x54494d45UL
 #define SBI_IPI 0x735049UL
 #define SBI_HSM 0x48534dUL
+#define SBI_RFENCE 0x52464e43UL
 #define SBI_SRST 0x53525354UL
 #define SBI_DBCN 0x4442434eUL
 #define SBI_FWFT 0x46574654UL
@@ -25,6 +26,8 @@ struct sbi_result {
 #define HSM_STOP 1UL
 #define HSM_STATUS 2UL
 #define HSM_STOPPED 1
+#define HSM_SUSPENDED 4
+#define RFENCE_SFENCE_VMA 1UL
 #define FWFT_SET 0UL
 #define FWFT_GET 1UL
 #define FWFT_POINTER_MASKING_PMLEN 5UL

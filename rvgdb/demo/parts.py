@@ -97,8 +97,8 @@ MASKING: Final = Part(
             ("break spend", "continue", "print $senvcfg", "pm", "print *account"),
         ),
         Scene(
-            "Under the guest: the hypervisor's CSRs, tables of both stages, exits",
-            ("print $hstatus", "print $hgatp", "print $vsatp", "ptwalk account", "kvm exits 3"),
+            "The guest's satp, and what is under it: KVM's CSRs, tables, exits",
+            ("print $satp", "print $hs_satp", "print $hstatus", "print $hgatp", "ptwalk account", "kvm exits 3"),
         ),
         Scene("Let the guest run to its end", ("delete", "continue")),
     ),
@@ -123,7 +123,7 @@ HIDDEN: Final = Part(
         ),
         Scene(
             "The first tagged pointer traps, with the tag in stval",
-            ("break unexpected", "continue", "trap 1", "print $vscause", "print/x $vstval"),
+            ("break unexpected", "continue", "trap 1", "print $scause", "print/x $stval"),
         ),
         Scene("Let the guest report it, and end", ("delete", "continue")),
     ),

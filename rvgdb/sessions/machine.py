@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -96,12 +97,15 @@ class EmulatorProcess(GuestConsole):
 
 
 @asynccontextmanager
-async def open_emulator(command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> AsyncIterator[EmulatorProcess]:
+async def open_emulator(
+    command: Sequence[str], *, pass_fds: Sequence[int] = (), folder: Path | None = None
+) -> AsyncIterator[EmulatorProcess]:
     """Start an emulator for the duration of a `with` block; it is ended with the block.
 
     Args:
         command: Program and arguments.
         pass_fds: File descriptors that it inherits.
+        folder: Where it runs; None for the caller's.
 
     Raises:
         EmulatorGone: There is no such program.
@@ -114,6 +118,7 @@ async def open_emulator(command: Sequence[str], *, pass_fds: Sequence[int] = ())
             stderr=subprocess.PIPE,
             pass_fds=tuple(pass_fds),
             start_new_session=True,
+            cwd=folder,
         )
     except OSError as error:
         raise EmulatorGone(f"cannot start {command[0]}: {error.strerror}") from error
@@ -132,18 +137,19 @@ def rvgdb_command(*options: str) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def open_rvgdb(*options: str, gdb: str = "tcp::0") -> AsyncIterator[EmulatorProcess]:
+async def open_rvgdb(*options: str, gdb: str = "tcp::0", folder: Path | None = None) -> AsyncIterator[EmulatorProcess]:
     """Start `rvgdb run` with `options`, its debug port by default on a free port, its guest console on stdio.
 
     Args:
         options: What follows `rvgdb run`.
         gdb: The debug port, as `-gdb` takes it.
+        folder: Where it runs; None for the caller's.
 
     Raises:
         EmulatorGone: It ended before it listened; the error quotes what it said.
     """
     command = rvgdb_command("run", *SERIAL_ON_STDIO, "-gdb", gdb, *options)
-    async with open_emulator(command) as emulator:
+    async with open_emulator(command, folder=folder) as emulator:
         emulator.address = (await emulator.expect_error(LISTENING.pattern, limit=START_LIMIT))[1]
         yield emulator
 

@@ -109,7 +109,7 @@ async def play_lldb(session: Session, folder: Path) -> list[str]:
     """What each of a session's commands shows in a real LLDB."""
     lldb = find_lldb()
     assert lldb is not None, "needs an LLDB, for example Debian's package lldb"
-    async with open_rvgdb(*_options(session, folder), "-S") as machine:
+    async with open_rvgdb(*_options(session, folder), "-S", folder=folder) as machine:
         port = machine.address.rpartition(":")[2]
         typed = [step.command.replace("1234", port) for step in session.steps]
         words = [word for command in ("settings set use-color false", *typed) for word in ("-o", command)]
@@ -139,7 +139,7 @@ async def play_gdb(session: Session, folder: Path) -> list[str]:
     driver = folder / "driver.py"
     driver.write_text(DRIVER.format(commands=[step.command for step in session.steps], mark=MARK))
     settings = ("confirm off", "pagination off", "width 0", "style enabled off", "architecture riscv:rv64")
-    async with open_rvgdb(*_options(session, folder), "-S") as machine:
+    async with open_rvgdb(*_options(session, folder), "-S", folder=folder) as machine:
         words = [gdb, "-nx", "-batch", *(word for setting in settings for word in ("-ex", f"set {setting}"))]
         words += ["-ex", f"file {session.kernel}", "-ex", f"target remote {machine.address}", "-ex", "source driver.py"]
         done = await trio.run_process(words, cwd=folder, capture_stdout=True, stderr=subprocess.STDOUT)

@@ -14,7 +14,7 @@ from tests.faults.load import Holding
 from tests.helpers.guests import DEMO
 
 UART = 0x1000_0000
-LETTER = "#"
+FIRST, SECOND = "#@"
 LOOP = (
     "lui x5, 0x40",
     "addi x5, x5, -1",
@@ -41,6 +41,13 @@ async def state(gdb: Gdb) -> dict[str, int]:
     return dict(await gdb.registers(*KEPT))
 
 
+async def run_and_be_killed(gdb: Gdb, machine: EmulatorProcess, letter: str) -> None:
+    """Let the guest run, and kill GDB as soon as it is seen to."""
+    await gdb.cont()
+    await machine.expect_output(letter)
+    os.kill(gdb.pid, signal.SIGKILL)
+
+
 async def test_a_killed_debugger_costs_nothing(machine: EmulatorProcess) -> None:
     """GDB is killed twice, with breakpoints set and the guest running; the guest prints on, and then ends as always."""
     async with open_gdb(elf=DEMO.elf.path) as gdb:
@@ -52,28 +59,27 @@ async def test_a_killed_debugger_costs_nothing(machine: EmulatorProcess) -> None
         saved = await gdb.memory(place, len(CODE))
         arguments = await gdb.registers("a0", "a1")
         await gdb.write_memory(place, CODE)
-        await gdb.set_var("$a0", ord(LETTER))
+        await gdb.set_var("$a0", ord(FIRST))
         await gdb.set_var("$a1", UART)
         before = await state(gdb)
         await gdb.break_at(f"*{place + 0x100}")
-        await gdb.cont()
-        os.kill(gdb.pid, signal.SIGKILL)
+        await run_and_be_killed(gdb, machine, FIRST)
     descriptors = Holding.of(machine.pid).descriptors
-    await machine.expect_output(LETTER * (machine.output.count(LETTER.encode()) + 2))
+    await machine.expect_output(FIRST * (machine.output.count(FIRST.encode()) + 2))
 
     async with open_gdb(elf=DEMO.elf.path) as gdb:
         await gdb.connect(machine.address)
         assert await state(gdb) == before
         assert await gdb.memory(place, len(CODE)) == CODE
         assert place <= await gdb.register("pc") < place + len(CODE)
-        await gdb.cont()
-        os.kill(gdb.pid, signal.SIGKILL)
-    await machine.expect_output(LETTER * 2)
+        await gdb.set_var("$a0", ord(SECOND))
+        await run_and_be_killed(gdb, machine, SECOND)
+    await machine.expect_output(SECOND * 2)
 
     async with open_gdb(elf=DEMO.elf.path) as gdb:
         await gdb.connect(machine.address)
         assert Holding.of(machine.pid).descriptors <= descriptors + 1
-        assert await state(gdb) == before
+        assert await state(gdb) == {**before, "a0": ord(SECOND)}
         await gdb.write_memory(place, saved)
         for name, value in (*arguments.items(), ("pc", place)):
             await gdb.set_var(f"${name}", value)

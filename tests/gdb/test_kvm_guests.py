@@ -109,6 +109,31 @@ async def test_what_is_under_the_guest(gdb: Gdb) -> None:
     assert await gdb.integer("$priv") == 5
 
 
+async def test_supervisor_csrs_are_the_guests(gdb: Gdb) -> None:
+    """By their own names the supervisor's CSRs are what the guest means by them, in both modes; HS-mode's are `hs_`."""
+    await run_to(gdb, "check_user")
+    satp = 8 << 60 | 1 << 44 | ELF.symbols["root"] >> 12
+    assert await gdb.register("satp") == satp
+    assert await gdb.register("hs_satp") == 0
+    assert await gdb.register("stvec") == ELF.symbols["trap_entry"]
+    assert await gdb.register("hs_stvec") == 0x8000_0000  # emulator/kvm/world.py: where its handler would be
+    await gdb.set_var("$sscratch", 0)
+    await run_to(gdb, "user_load")
+    await run_to(gdb, "user_load")
+    assert await gdb.integer("$priv") == 4
+    assert await gdb.register("satp") == satp
+    assert await gdb.integer("$sstatus & 0x120") == 0x20  # SPIE and not SPP: run_user has left for VU-mode
+    assert await gdb.register("sscratch") == ELF.symbols["harts"]
+    await run_to(gdb, "trap")
+    tagged = ELF.symbols["user_secret"] | TAG
+    assert (await gdb.register("scause"), await gdb.register("stval")) == (13, tagged)
+    assert await gdb.register("sepc") == ELF.symbols["user_load"]
+    assert await gdb.register("vsepc") == ELF.symbols["user_load"]
+    await gdb.set_var("$sscratch", 0x1234)
+    assert await gdb.register("vsscratch") == 0x1234
+    assert await gdb.register("hs_sscratch") == 0
+
+
 async def test_memory_is_the_guests(gdb: Gdb) -> None:
     """Addresses are the guest's virtual ones, tagged ones as the mode at hand masks them."""
     secret = ELF.symbols["secret"]
@@ -304,6 +329,33 @@ async def test_an_address_space_of_the_second_hart(two_vcpus: Gdb) -> None:
     assert (stop.thread, stop.function) == (1, "check_second_hart")
 
 
+async def test_watched_csrs_are_the_guests(gdb: Gdb) -> None:
+    """`watch-csr` stops behind the guest's own writes: `satp` is `vsatp` here, and senvcfg has a field to wait for."""
+    await gdb.monitor("watch-csr satp")
+    await run_to_catch(gdb)
+    assert (await gdb.frames())[0].function == "turn_on_paging"
+    assert f"which was 0x0 and is {8 << 60 | 1 << 44 | ELF.symbols['root'] >> 12:#x}" in gdb.transcript
+    await gdb.monitor("catch delete 1")
+    await gdb.monitor("watch-csr senvcfg.PMM")
+    for name in ("PMLEN7", "PMLEN16"):
+        await run_to_catch(gdb)
+        assert await pmm(gdb, "senvcfg") == name
+        assert (await gdb.frames())[0].function == "check_user"
+
+
+async def test_faults_and_calls_are_caught(gdb: Gdb) -> None:
+    """`catch trap` stops in the guest's handler, `catch sbi` behind the call that KVM has answered."""
+    await gdb.monitor("catch trap load-page-fault")
+    await run_to_catch(gdb)
+    tagged = ELF.symbols["secret"] | TAG
+    assert (await gdb.register("pc"), await gdb.register("stval")) == (ELF.symbols["trap_entry"], tagged)
+    await gdb.monitor("catch delete 1")
+    await gdb.monitor("catch sbi fwft")
+    await run_to_catch(gdb)
+    assert await gdb.register("a0") == 0
+    assert await pmm(gdb, "henvcfg") == "PMLEN7"
+
+
 async def test_a_waiting_guest_can_be_interrupted() -> None:
     """Ctrl-C stops a vcpu that KVM has put to sleep with nothing to wake it; what it waits for lets it go on."""
     async with attached() as (gdb, machine):
@@ -341,4 +393,4 @@ async def test_the_guest_ends_well_under_a_debugger() -> None:
         await gdb.cont()
         await gdb.expect_exit()
         assert await machine.wait() == 0
-        assert "60 checks, 0 failed" in machine.output.decode()
+        assert "63 checks, 0 failed" in machine.output.decode()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from emulator.isa.text import assemble
+from rvgdb.demo import MASKED
 from rvgdb.sessions import Session, StopReason, open_session
 from tests.helpers.guests import DEMO
 
@@ -92,3 +93,14 @@ async def test_a_watchpoint_inside_the_line(session: Session) -> None:
     await session.gdb.expect_stop(StopReason.WATCH)
     assert await session.gdb.register("a0") == 499
     assert await session.gdb.register("pc") - start in (2, 6)
+
+
+async def test_in_a_guest_of_kvm() -> None:
+    """A line of a guest in VS-mode is run the same way, the calls in it by a breakpoint behind them."""
+    async with open_session("-accel", "kvm", "-kernel", str(MASKED)) as session:
+        await session.gdb.break_at("deposit")
+        await session.gdb.cont()
+        await session.gdb.expect_breakpoint("deposit")
+        stop = await session.gdb.next()
+        assert (stop.reason, stop.function) == (StopReason.STEPPED, "main")
+        assert [packet for packet in packets(session) if packet.startswith("vCont;r")]

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from emulator.hart import csrs
-from emulator.kvm import BudgetExit, MmioExit, VcpuExit
+from emulator.kvm import BudgetExit, Host, MmioExit, VcpuExit, parse_isa
 from tests.helpers.elf import Elf
 from tests.helpers.guests import ROOT
 from tests.helpers.vmm import ISA, SIZE, Vmm, ended, start
@@ -84,6 +84,34 @@ def test_a_host_without_masking_has_none_to_give(elf: Elf) -> None:
 
     assert guest.failed[:2] == REFUSED
     assert "FAILED  senvcfg takes PMLEN 7: 0, expected 0x200000000" in guest.failed
+
+
+@both()
+@pytest.mark.parametrize("mode", [8, 9, 10])
+def test_the_second_stage_may_be_of_any_size(elf: Elf, mode: int) -> None:
+    """Sv39x4, Sv48x4 and Sv57x4 under the guest: it notices nothing, whatever bits of a tag reach the second stage."""
+    guest = start(elf.path, vcpus=2, host=Host(parse_isa(ISA), satp_mode=mode))
+
+    assert guest.run() == ended(0)
+
+    hgatp = guest.vm.world.machine.debug.read_csr(0, csrs.BY_NAME["hgatp"].number)
+    assert (guest.failed, hgatp >> 60) == ([], mode)
+
+
+def test_a_length_that_the_host_has_not_is_refused() -> None:
+    """Where henvcfg takes PMLEN 7 alone, FWFT refuses 16: there is no rounding."""
+    guest = start(SV39.path, host=Host(parse_isa(ISA), pmlens=frozenset({7})))
+
+    assert guest.run() == ended(1)
+    assert guest.failed[0] == "FAILED  FWFT sets PMLEN 16: -3, expected 0"
+
+
+def test_a_fence_that_is_not_made_is_noticed() -> None:
+    """Without SBI RFENCE the second hart cannot be told of new tables."""
+    guest = start(SV39.path, vcpus=2, registers={"sbi_ext.rfence": 0})
+
+    assert guest.run() == ended(1)
+    assert guest.failed[0] == "FAILED  RFENCE in hart 1: -2, expected 0"
 
 
 def test_user_space_sees_addresses_as_the_hardware_made_them() -> None:

@@ -77,6 +77,7 @@ def start(
     *,
     vcpus: int = 1,
     registers: Mapping[str, int] | None = None,
+    host: Host | None = None,
 ) -> Vmm:
     """A virtual machine with a program at its entry.
 
@@ -86,8 +87,9 @@ def start(
         isa: The host's ISA.
         vcpus: How many.
         registers: ONE_REG registers by name that every vcpu gets.
+        host: A host of which more is to be said than its ISA.
     """
-    vm = Kvm(Host(parse_isa(isa)), kernel).create_vm(max_vcpus=vcpus, host_memory=SIZE)
+    vm = Kvm(host or Host(parse_isa(isa)), kernel).create_vm(max_vcpus=vcpus, host_memory=SIZE)
     vm.set_memory_region(0, MEMORY, SIZE)
     image = parse_elf(elf, elf.read_bytes())
     for segment in image.segments:

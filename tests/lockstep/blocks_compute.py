@@ -216,10 +216,11 @@ def cache_blocks(*, faults: bool = False) -> Block:
 
 
 def lone_conditional(build: Builder) -> None:
-    """SC without a reservation."""
+    """SC without a reservation, also where there is no memory."""
     number = build.random.choice(BASES)
+    nowhere = build.random.random() < 0.2
     with build.guarded():
-        build.code.constant(number, build.data_address() & ~7)
+        build.code.constant(number, (build.random.choice(UNMAPPED) if nowhere else build.data_address()) & ~7)
         for _ in range(2):
             build.code.op("sc.w", rd=build.random.choice(TARGETS), rs1=number, rs2=5, aqrl=0)
 

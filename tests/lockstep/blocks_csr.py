@@ -51,6 +51,7 @@ _VALUES: Final[dict[str, Values]] = {
     "menvcfg": lambda pick: random_value(pick) & ~ENVCFG_LEFT,
     "senvcfg": lambda pick: random_value(pick) & ~1,
     "mie": lambda pick: random_value(pick) & 0xFFFF,
+    "mseccfg": lambda pick: random_value(pick) & 3 << 32,  # `explained.LOCKDOWN`
     "vsstatus": _status,
     "mstateen0": lambda pick: random_value(pick) & STATE_ENABLES,
     "hstateen0": lambda pick: random_value(pick) & STATE_ENABLES,

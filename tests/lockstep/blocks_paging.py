@@ -59,7 +59,8 @@ def begin(*levels: int) -> Block:
 def kinds(build: Builder, privilege: int) -> Kinds:
     """What entries are like on this hart, in a space of a privilege: often such that this privilege may use them."""
     user = 0.8 if privilege == USER else 0.3
-    return Kinds(user=user, stale=0.1, odd=0.2, napot=build.cpu.has("svnapot"), types=build.cpu.has("svpbmt"))
+    napot, types = build.cpu.has("svnapot"), build.cpu.has("svpbmt")
+    return Kinds(user=user, stale=0.1, odd=0.2, napot=napot, types=types, edges=0.15 if build.masks else 0)
 
 
 def _settle(build: Builder) -> None:

@@ -104,8 +104,9 @@ STATUS_FS: Final = Explained(
     "read-only zero'",
 )
 FIOM: Final = Explained(
-    "menvcfg.FIOM and senvcfg.FIOM are read-only zero in Spike without translation",
-    _numbers(0x30A, 0x10A),
+    "FIOM of menvcfg, senvcfg and henvcfg is read-only zero in Spike, also where satp has modes and the manual leaves "
+    "no choice",
+    _numbers(0x30A, 0x10A, 0x60A),
     "II, 'Machine Environment Configuration': 'If satp.MODE is read-only zero (always Bare), the implementation may "
     "make FIOM read-only zero'",
 )
@@ -190,11 +191,22 @@ FAULT_BEFORE_BREAKPOINT: Final = Explained(
     "II, 'Hypervisor Trap Cause Codes', synchronous exception priority: 'Load/store/AMO address breakpoint' is above "
     "'Load/store/AMO access fault'",
 )
+BLOCKS_COMPARED: Final = Explained(
+    "CBO.CLEAN, CBO.FLUSH and CBO.INVAL are stores to a trigger here and nothing in Spike",
+    _numbers(),
+    "RISC-V Debug Specification, 'Cache Operations': 'For the purposes of debug triggers, two classes of cache "
+    "operations must match as stores', those 'that enable software to maintain coherence' among them",
+)
 TRIGGER_FIELDS: Final = Explained(
     "tdata1 has types and fields in Spike that are not here (mcontrol's maskmax is the other way round), and tdata3 is "
     "zero here",
     _numbers(0x7A1, 0x7A3, 0x7A4),
     "RISC-V Debug Specification, 'Trigger Registers': type, select, size, chain, action are WARL, tdata3 is optional",
+)
+LOCKDOWN: Final = Explained(
+    "mseccfg has MML, MMWP and RLB in Spike where it exists at all, and here with Smepmp",
+    _numbers(0x747),
+    "II, 'Machine Security Configuration (mseccfg) Register': RLB, MMWP and MML are Smepmp's, which is optional",
 )
 ROOTS: Final = Explained(
     "a write to vsatp by its own address is ignored here where MODE is unsupported, and Spike takes the other fields; "
@@ -227,7 +239,9 @@ NARROWED: Final = (
     LOST_TAG,
     COMPARED,
     FAULT_BEFORE_BREAKPOINT,
+    BLOCKS_COMPARED,
     TRIGGER_FIELDS,
+    LOCKDOWN,
     ROOTS,
     TIMERS,
 )

@@ -214,7 +214,7 @@ def _guest(name: str, blocks: tuple[Weighted, ...], *more: str) -> Group:
         (*FULL, *WALKED, *more),
         blocks,
         first=(stages.begin, masking.configure),
-        length=14 if more else 11,
+        length=10,
         translations=TRANSLATIONS,
     )
 
@@ -346,8 +346,8 @@ GROUPS: Final = {
         _guest("h-masking", (*_masked(TWO_STAGES), (masking.untranslated, 12)), *MASKS),
         Group(
             "sdtrig",
-            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', *MASKS))}",
-            (*FULL, "h", "sdtrig", *MASKS),
+            f"rv64imach_{'_'.join(('zicsr', 'zifencei', 'zicntr', 'zihpm', 'zicclsm', 'zicbom', 'zicboz', *MASKS))}",
+            (*FULL, "h", "sdtrig", "zicbom", "zicboz", *MASKS),
             (
                 (triggers.watch, 8),
                 (triggers.disarm, 1),
@@ -358,7 +358,8 @@ GROUPS: Final = {
                 (masking.configure, 3),
                 (trap.calls, 1),
             ),
-            length=18,
+            first=(triggers.begin,),
+            length=9,
             translations=TRANSLATIONS,
         ),
         Group(
@@ -367,7 +368,7 @@ GROUPS: Final = {
             (*FULL, "zicbom", "zicboz", "svadu", *MASKS),
             _masked(TRANSLATION),
             first=(paging.begin(3, 4, 5), masking.configure),
-            length=13,
+            length=8,
             translations=TRANSLATIONS,
         ),
         Group(

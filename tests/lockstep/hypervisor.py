@@ -7,6 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from emulator.hart.fields import (
+    ENVCFG_STCE,
+    HSTATUS_HU,
+    HSTATUS_SPV,
+    HSTATUS_SPVP,
+    HSTATUS_VTSR,
+    HSTATUS_VTVM,
+    HSTATUS_VTW,
+    MSTATUS_FS,
+    MSTATUS_MPRV,
+    MSTATUS_MPV,
+    MSTATUS_SPP,
+    MSTATUS_TVM,
+)
 from tests.lockstep.blocks_csr import ENVCFG_LEFT, STATE_ENABLES, values_of
 from tests.lockstep.blocks_trap import (
     CALL_FROM_S,
@@ -18,7 +32,6 @@ from tests.lockstep.blocks_trap import (
 from tests.lockstep.handlers import csr
 from tests.lockstep.layout import TARGETS
 from tests.lockstep.operands import MASK64, is_memory, random_value
-from tests.lockstep.program import MPRV
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +46,6 @@ GUESTS: Final[tuple[Mode, ...]] = (VU, VS)
 
 OF_H: Final = 0xF0_0400
 """Bits of medeleg that H adds: the call from VS-mode, guest-page faults, the virtual instruction."""
-SPV, SPVP, HU = 1 << 7, 1 << 8, 1 << 9
-VTVM, VTW, VTSR = 1 << 20, 1 << 21, 1 << 22
-MPV: Final = 1 << 39
-TVM: Final = 1 << 20
-SPP: Final = 1 << 8
-STCE: Final = 1 << 63
-FS: Final = 3 << 13
 
 CONTROLS: Final = {
     **dict.fromkeys(("menvcfg", "henvcfg", "senvcfg"), MASK64 ^ ENVCFG_LEFT),
@@ -81,7 +87,7 @@ def begin(build: Builder) -> None:
 def leave(build: Builder) -> None:
     """End a block under VTSR, with which a guest's handler of an interrupt could not return to where it was."""
     settle_traps(build)
-    put(build, "hstatus", VTSR, 0)
+    put(build, "hstatus", HSTATUS_VTSR, 0)
     enter(build, build.random.choice(MODES))
 
 
@@ -116,8 +122,8 @@ def control(build: Builder) -> None:
         build.write_csr(name, value & CONTROLS[name])
         build.code.op("csrrs", rd=pick.choice(TARGETS), rs1=0, imm=csr(name))
     build.write_csr("mie", 0)
-    put(build, "hstatus", VTVM | VTW | VTSR | HU, pick.getrandbits(64))
-    put(build, "mstatus", TVM, pick.choice((0, 0, TVM)))
+    put(build, "hstatus", HSTATUS_VTVM | HSTATUS_VTW | HSTATUS_VTSR | HSTATUS_HU, pick.getrandbits(64))
+    put(build, "mstatus", MSTATUS_TVM, pick.choice((0, 0, MSTATUS_TVM)))
     enter(build, pick.choice((U, HS, VU, VU, VS, VS)))
     for _ in range(pick.randrange(2, 6)):
         with build.guarded():
@@ -157,7 +163,7 @@ def waits(build: Builder) -> None:
     if pick.random() < 0.6:  # a guest that may not wait: an interrupt would come before it could
         mode = pick.choice((U, VU, VS))
         build.write_csr("mip", 0)
-        build.code.constant(31, VTW)
+        build.code.constant(31, HSTATUS_VTW)
         build.code.op("csrrs", rd=0, rs1=31, imm=csr("hstatus"))
     enter(build, mode)
     with build.guarded():
@@ -189,7 +195,7 @@ def timers(build: Builder) -> None:
     build.write_csr("mip", 0)
     build.write_csr("hvip", 0)
     for name in ("menvcfg", "henvcfg"):
-        put(build, name, STCE, pick.choice((0, STCE, STCE)))
+        put(build, name, ENVCFG_STCE, pick.choice((0, ENVCFG_STCE, ENVCFG_STCE)))
     for name in ("stimecmp", "vstimecmp", "htimedelta", "mcounteren", "hcounteren", "hideleg", "mideleg", "mie"):
         build.write_csr(name, values_of(name)(pick))
     enter(build, pick.choice(MODES))
@@ -236,9 +242,9 @@ def returns(build: Builder) -> None:
     after = build.code.label()
     settle_traps(build)
     build.write_csr("mie", 0)
-    put(build, "hstatus", SPV | SPVP | VTSR, pick.getrandbits(64))
+    put(build, "hstatus", HSTATUS_SPV | HSTATUS_SPVP | HSTATUS_VTSR, pick.getrandbits(64))
     for name in ("sstatus", "vsstatus"):
-        put(build, name, SPP, pick.getrandbits(64))
+        put(build, name, MSTATUS_SPP, pick.getrandbits(64))
     build.code.address(31, after)
     build.code.op("csrrw", rd=0, rs1=31, imm=csr("sepc"))
     build.code.op("csrrw", rd=0, rs1=31, imm=csr("vsepc"))
@@ -254,7 +260,7 @@ def float_state(build: Builder) -> None:
     pick = build.random
     settle_traps(build)
     for name in ("mstatus", "vsstatus"):
-        put(build, name, FS, pick.choice((0, 1, 2, 3)) << 13)
+        put(build, name, MSTATUS_FS, pick.choice((0, 1, 2, 3)) << 13)
     enter(build, pick.choice(MODES))
     rows = build.rows("f", "d", fits=lambda row: not is_memory(row) and row.length == 4)
     for _ in range(pick.randrange(1, 4)):
@@ -268,7 +274,7 @@ def guest_memory(build: Builder) -> None:
     """HLV, HLVX and HSV from M, HS and U, under MPRV and not, at physical addresses that are there or not."""
     pick = build.random
     settle_traps(build)
-    put(build, "hstatus", HU | SPVP, pick.getrandbits(64))
+    put(build, "hstatus", HSTATUS_HU | HSTATUS_SPVP, pick.getrandbits(64))
     enter(build, pick.choice((M, HS, U, U, VS)))
     rows = build.rows(fits=lambda row: row.name.startswith(("hlv", "hsv")))
     for _ in range(pick.randrange(1, 5)):
@@ -280,11 +286,16 @@ def borrowed(build: Builder) -> None:
     """Loads and stores from M-mode as a guest's: MPRV with MPV."""
     pick = build.random
     settle_traps(build)
-    put(build, "mstatus", MPRV | 3 << 11 | MPV, MPRV | pick.choice((0, 1, 3)) << 11 | pick.choice((0, MPV)))
+    put(
+        build,
+        "mstatus",
+        MSTATUS_MPRV | 3 << 11 | MSTATUS_MPV,
+        MSTATUS_MPRV | pick.choice((0, 1, 3)) << 11 | pick.choice((0, MSTATUS_MPV)),
+    )
     rows = [row for row in build.rows("i", fits=is_memory) if row.name != "jalr"]
     for _ in range(pick.randrange(1, 4)):
         with build.guarded():
             build.random_row(pick.choice(rows))
-    build.code.constant(31, MPRV)
+    build.code.constant(31, MSTATUS_MPRV)
     with build.guarded():
         build.code.op("csrrc", rd=0, rs1=31, imm=csr("mstatus"))

@@ -22,14 +22,16 @@ POOL: Final = RAM_BASE + 0x1_1000
 """Initial values of the registers."""
 PRELUDE: Final = RAM_BASE + 0x1_2000
 """Only Spike begins here: it has a timer that must be silenced."""
+HOST_TABLE: Final = RAM_BASE + 0x1_3000
+"""HS-mode's page table, where guests have some too."""
 TABLES: Final = RAM_BASE + 0x2_0000
 TABLES_SIZE: Final = 0x2_0000
 """Page tables, of groups that have them."""
 SPIKE_MTIMECMP: Final = 0x0200_4000
 RAM_END: Final = RAM_BASE + RAM_SIZE
 
-BEHIND_DEVICES: Final = 1 << 33
-"""A bit that keeps an address out of the low ones, where Spike has devices, even if a large page maps it to itself."""
+BEHIND_DEVICES: Final = 1 << 29
+"""A bit that keeps an address out of the low ones, where Spike has devices."""
 UNMAPPED: Final = (0x4000_0000, 0x5FFF_FFF8, RAM_END, RAM_END + 0x800, 0x1_0000_0000, 1 << 40, (1 << 63) + 8)
 """Physical addresses where neither machine has anything."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from emulator.hart.fields import MSTATUS_MXR
 from tests.lockstep import blocks_compute as compute
 from tests.lockstep.blocks_trap import settle_traps
 from tests.lockstep.handlers import csr
@@ -27,7 +28,6 @@ FIELDS: Final = (
     ("hstatus", "h&ssnpm", HUPMM),
 )
 """Register, what brings the field to it, and the field's lowest bit."""
-MXR: Final = 1 << 19
 _access: Final = compute.access("i", "c", "zalrsc", "zicboz")
 
 
@@ -57,9 +57,9 @@ def untranslated(build: Builder) -> None:
     """Tagged accesses in a mode that translates nothing."""
     pick = build.random
     settle_traps(build)
-    put(build, "mstatus", MXR, pick.choice((0, 0, MXR)))
+    put(build, "mstatus", MSTATUS_MXR, pick.choice((0, 0, MSTATUS_MXR)))
     if build.cpu.has("h"):
-        put(build, "vsstatus", MXR, pick.choice((0, 0, MXR)))
+        put(build, "vsstatus", MSTATUS_MXR, pick.choice((0, 0, MSTATUS_MXR)))
     privilege, guest = pick.choice(MODES)
     if guest:
         build.enter_guest(privilege, 0)

@@ -26,6 +26,7 @@ from emulator.hart.translation import (
     SATP_MODE,
     SV39,
 )
+from tests.lockstep.layout import BEHIND_DEVICES
 
 if TYPE_CHECKING:
     from random import Random
@@ -44,6 +45,8 @@ TYPE_SHIFT: Final = 61
 """Where the memory type of Svpbmt lies."""
 NAPOT_PAGES: Final = 16
 
+EDGES: Final = (1 << 38, 1 << 47, 1 << 56)
+"""The first addresses that a 39-, 48- or 57-bit scheme, or a mask, takes for negative ones."""
 READ_WRITE: Final = PTE_R | PTE_W
 LEGAL: Final = (PTE_R, READ_WRITE, PTE_X, PTE_R | PTE_X, READ_WRITE | PTE_X)
 """What a leaf may allow."""
@@ -152,10 +155,15 @@ class Tables:
 
 
 def random_page(pick: Random, tables: Tables, level: int, *, signed: bool) -> int:
-    """An address at which a page of a level begins: `signed` extends the sign, as virtual addresses have it."""
+    """An address at which a page of a level begins: `signed` extends the sign, as virtual addresses have it.
+
+    It is none of those where Spike has devices, in case that a large page of another space maps it to itself.
+    """
     address = pick.getrandbits(tables.bits) & -tables.span(level)
     if pick.random() < 0.5:
         address &= (1 << tables.bits - INDEX_BITS) - 1  # share tables with others, of which there are not many
+    if tables.span(level) <= BEHIND_DEVICES:
+        address |= BEHIND_DEVICES
     if signed and address >> tables.bits - 1:
         address |= -1 << tables.bits & (1 << 64) - 1
     return address
@@ -177,6 +185,7 @@ class Kinds:
         napot: Whether NAPOT pages are among the special ones, besides what the manual reserves.
         types: Whether memory types are.
         outside: Physical addresses where there is nothing.
+        edges: How often a page is the last one before `EDGES`.
     """
 
     user: float = 0.5
@@ -185,6 +194,7 @@ class Kinds:
     napot: bool = False
     types: bool = False
     outside: tuple[int, ...] = (0x4000_0000,)
+    edges: float = 0
 
 
 def random_entry(pick: Random, physical: int, level: int, kinds: Kinds) -> int:
@@ -210,7 +220,7 @@ def napot(pte: int) -> int:
 
 def _odd(pick: Random, pte: int, level: int, kinds: Kinds) -> int:
     """The same entry with something wrong or unusual about it."""
-    kind = pick.randrange(9)
+    kind = 3 if level and pick.random() < 0.3 else pick.randrange(9)
     if kind == 0:
         return pte & ~PTE_V
     if kind == 1:

@@ -41,9 +41,10 @@ from tests.lockstep.operands import random_value, random_word
 if TYPE_CHECKING:
     from emulator.isa.extensions import CpuConfig
     from emulator.isa.rows import Row
-    from tests.lockstep.hypervisor_paging import World
+    from tests.lockstep.guest_spaces import World
     from tests.lockstep.spaces import Space
 
+MACHINE: Final = 3
 ILLEGAL: Final = 0x0000_0000
 """Illegal for every hart, whatever its instructions' length (manual volume I, 'Base Instruction-Length Encoding')."""
 RX_ON_CODE: Final = (RAM_BASE >> 2) | (0x8000 >> 3) - 1
@@ -157,6 +158,8 @@ class Builder:
         fitting = [space] if space else [other for other in self.spaces if other.privilege == privilege]
         if fitting:
             self.write_csr("satp", self.random.choice(fitting).satp)
+        elif self.world is not None and privilege < MACHINE:
+            self.write_csr("satp", self.random.choice((0, self.world.host.root)) if privilege else 0)
         self._descend(privilege << 11)
 
     def enter_guest(self, privilege: int, vsatp: int | None = None) -> None:

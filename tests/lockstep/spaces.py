@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.hart.translation import PTE_A, PTE_D, PTE_N, PTE_R, PTE_U, PTE_X
 from tests.lockstep.layout import CODE, DATA, DATA_SIZE, RAM_BASE
 from tests.lockstep.paging import (
+    EDGES,
     INDEX_BITS,
     LEGAL,
     NAPOT_PAGES,
@@ -129,6 +130,8 @@ def _open_window(pick: Random, space: Space, kinds: Kinds) -> None:
     last = space.windows[-1] if space.windows else None
     if last is not None and last.level == 0 and last.entry is not None and pick.random() < 0.6:
         level, address = 0, last.start + PAGE & (1 << 64) - 1
+    elif pick.random() < kinds.edges:
+        level, address = 0, pick.choice(EDGES) - PAGE
     physical = DATA + pick.randrange(DATA_SIZE // PAGE) * PAGE if level == 0 else RAM_BASE & -tables.span(level)
     pte = random_entry(pick, physical, level, kinds)
     if level == 0 and pte & PTE_N and kinds.napot:

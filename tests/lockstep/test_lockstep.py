@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from emulator.hart.csrs import BY_NAME
+from emulator.hart.translation import PSEUDO_READ
 from tests.lockstep.campaign import Account, compare
-from tests.lockstep.compare import Comparison
+from tests.lockstep.compare import SYSTEM, Comparison
 from tests.lockstep.groups import GROUPS
 from tests.lockstep.spike import Step, find_spike, parse, run_spike
 from tests.lockstep.subject import Subject
 
 PROGRAMS = 12
+TRAP_INSTRUCTIONS = tuple(BY_NAME[name].number for name in ("mtinst", "htinst"))
 
 pytestmark = pytest.mark.skipif(
     find_spike() is None, reason="Spike is not installed: scripts/test --oracle installs it"
@@ -48,10 +51,24 @@ def _wrong_place(step: Step) -> Step:
     return step._replace(pc=step.pc + 2)
 
 
-@pytest.mark.parametrize("spoil", [_wrong_register, _wrong_csr, _wrong_store, _wrong_privilege, _wrong_place])
-def test_a_difference_is_found(spoil: Callable[[Step], Step], monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_pseudoinstruction(step: Step) -> Step:
+    """Zero is lawful in mtinst or htinst in place of a transformed instruction, but not where the VS-stage faulted."""
+    if step.word >> 20 not in TRAP_INSTRUCTIONS or step.word & 0x7F != SYSTEM:
+        return step
+    return step._replace(registers=tuple((number, value & ~PSEUDO_READ) for number, value in step.registers))
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        *(("priv", spoil) for spoil in (_wrong_register, _wrong_csr, _wrong_store, _wrong_privilege, _wrong_place)),
+        ("h-walk", _wrong_register),
+        ("h-walk", _no_pseudoinstruction),
+    ],
+)
+def test_a_difference_is_found(name: str, spoil: Callable[[Step], Step], monkeypatch: pytest.MonkeyPatch) -> None:
     """One wrong value in Spike's account is found, and shown with the command that leads back to it."""
-    group = GROUPS["priv"]
+    group = GROUPS[name]
     comparison = Comparison(group, 5, Subject(group.cpu))
     run = run_spike(group.isa, comparison.image.elf())
     steps = list(parse(run.log))
@@ -63,4 +80,4 @@ def test_a_difference_is_found(spoil: Callable[[Step], Step], monkeypatch: pytes
     difference = comparison.run(run).difference
 
     assert difference is not None
-    assert "again: scripts/lockstep priv --seed 5 --programs 1" in str(difference)
+    assert f"again: scripts/lockstep {name} --seed 5 --programs 1" in str(difference)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from emulator.hart.fields import HSTATUS_HU, HSTATUS_SPVP, MSTATUS_MIE, MSTATUS_SIE
 from emulator.hart.state import TRIGGERS
 from emulator.isa.table import decode
 from tests.lockstep.blocks_trap import settle_traps
 from tests.lockstep.handlers import csr
-from tests.lockstep.hypervisor import HU, MODES, SPVP, VS, Mode, enter, put
+from tests.lockstep.hypervisor import MODES, VS, Mode, enter, put
 from tests.lockstep.layout import BASES, TARGETS
 from tests.lockstep.operands import MASK64, is_memory, random_word
 from tests.lockstep.paging import PAGE
@@ -33,9 +34,11 @@ MODE_BITS: Final = 1 << 3 | 1 << 4 | 1 << 6 | 1 << 23 | 1 << 24
 FOR_M: Final = 1 << 6
 EQUAL, NAPOT, AT_LEAST, BELOW = 0, 1, 2, 3
 MATCH_SHIFT: Final = 7
+CACHE_FIELDS: Final = 0xF0
+"""CBIE, CBCFE and CBZE of the configuration registers."""
+MANAGEMENT: Final = ("cbo.clean", "cbo.flush", "cbo.inval")
+"""See `explained.BLOCKS_COMPARED`."""
 DMODE: Final = 1 << 59
-MIE: Final = 1 << 3
-SIE: Final = 1 << 1
 NOP: Final = {"rd": 0, "rs1": 0, "imm": 0}
 
 
@@ -57,10 +60,16 @@ def _modes(pick: Random) -> int:
 def _may_fire(build: Builder, mode: Mode) -> None:
     """Interrupts of a mode on, most of the time: without them a handler of the same mode would not be entered again."""
     pick = build.random
-    put(build, "mstatus", SIE, pick.choice((0, SIE, SIE)))
-    put(build, "vsstatus", SIE, pick.choice((0, SIE, SIE)))
+    put(build, "mstatus", MSTATUS_SIE, pick.choice((0, MSTATUS_SIE, MSTATUS_SIE)))
+    put(build, "vsstatus", MSTATUS_SIE, pick.choice((0, MSTATUS_SIE, MSTATUS_SIE)))
     if mode == (3, False):
-        put(build, "mstatus", MIE, pick.choice((0, MIE, MIE)))
+        put(build, "mstatus", MSTATUS_MIE, pick.choice((0, MSTATUS_MIE, MSTATUS_MIE)))
+
+
+def begin(build: Builder) -> None:
+    """Cache-block instructions are allowed everywhere."""
+    for name in ("menvcfg", "henvcfg", "senvcfg"):
+        build.write_csr(name, CACHE_FIELDS)
 
 
 def watch(build: Builder) -> None:
@@ -105,11 +114,13 @@ def accesses(build: Builder) -> None:
         with build.guarded():
             row = pick.choice(rows)
             number = pick.choice(BASES)
-            atomic = row.extension in ATOMICS
-            address = build.tagged(_address(build), 0 if atomic else 20)  # `explained.FAULT_BEFORE_BREAKPOINT`
+            aligned = 64 if row.name == "cbo.zero" else 16 if row.extension in ATOMICS else 1
+            plain = aligned > 1  # `explained.FAULT_BEFORE_BREAKPOINT` and `BLOCK_TVAL`
+            address = build.tagged(_address(build), 0 if plain else 20) & -aligned
             word = random_word(pick, row) & ~(31 << 15) | number << 15
             found = decode(word)
-            build.code.constant(number, (address & ~15 if atomic else address) - (0 if found is None else found.imm))
+            offset = 0 if found is None or row.name.startswith("cbo") else found.imm
+            build.code.constant(number, address - offset)
             build.code.word(word, 4)
         build.code.constant(number, build.data_address() & ~7)
     settle_traps(build)
@@ -124,7 +135,7 @@ def _address(build: Builder) -> int:
 
 
 def _plain(name: str) -> bool:
-    return name != "jalr" and not name.startswith(("hlv", "hsv", "cbo"))
+    return name not in ("jalr", *MANAGEMENT) and not name.startswith(("hlv", "hsv"))
 
 
 def guest_accesses(build: Builder) -> None:
@@ -133,7 +144,7 @@ def guest_accesses(build: Builder) -> None:
     settle_traps(build)
     build.write_csr("mie", 0)
     mode = pick.choice([mode for mode in MODES if not mode[1]])
-    put(build, "hstatus", HU | SPVP, pick.getrandbits(64) | HU)
+    put(build, "hstatus", HSTATUS_HU | HSTATUS_SPVP, pick.getrandbits(64) | HSTATUS_HU)
     _may_fire(build, mode)
     enter(build, mode)
     rows = build.rows(fits=lambda row: row.name.startswith(("hlv", "hsv")))
