@@ -19,6 +19,8 @@ from emulator.kvm import (
     Vcpu,
     VcpuExit,
 )
+from emulator.kvm.trap import Trap
+from emulator.kvm.traps import handle
 from tests.kvm.guests import DATA, DEVICE, END, HANDLER, ISA, MEMORY, SIZE, code, guest, load, make_vm
 
 ENDED = MmioExit(DEVICE, 8, bytes(8), True)
@@ -431,3 +433,17 @@ def test_new_memory_is_zero() -> None:
     vm.set_memory_region(2, 0xA000_0000, 0x4000)
 
     assert vm.read_memory(0xA000_0000, 0x4000) == bytes(0x4000)
+
+
+@pytest.mark.parametrize(("kernel", "cause"), [("linux-7.2", 19), ("linux-6.12", 5), ("linux-7.2", 24)])
+def test_a_cause_that_kvm_does_not_handle_fails_the_run(kernel: str, cause: int) -> None:
+    """KVM_RUN returns EFAULT for a trap that it has no handling for; 6.12 has none for access faults."""
+    vcpu = guest("li a0,0", kernel=kernel)
+    vcpu.prepare()
+    vcpu.enter()
+
+    with pytest.raises(KvmError) as refusal:
+        handle(vcpu, Trap(cause, 0, 0, 0))
+
+    assert refusal.value.errno == errno.EFAULT
+    assert f"left with cause {cause}" in str(refusal.value)
