@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.kvm import Host, Kvm, KvmError, MmioExit, MpState, StateError, Vm, parse_isa
@@ -157,6 +157,7 @@ def test_truncated_files_are_refused(data: bytes) -> None:
     assert is_empty(vm)
 
 
+@settings(deadline=None)
 @given(position=st.integers(0), value=st.integers(1, 255))
 def test_altered_files_are_refused(data: bytes, position: int, value: int) -> None:
     """Whatever byte is changed, the file is refused and nothing has changed."""

@@ -6,7 +6,7 @@ import errno
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.kvm import PROFILES, Kvm, KvmError, Profile, Vcpu
@@ -142,6 +142,7 @@ VALUES = st.one_of(st.integers(-1, 64), st.integers(0, (1 << 64) - 1), st.intege
 IDENTIFIERS = st.one_of(known_id(), st.integers(-1, 1 << 64), st.text(max_size=12))
 
 
+@settings(deadline=None)
 @given(kernel=st.sampled_from(PROFILES), register=IDENTIFIERS, value=VALUES, ran=st.booleans())
 def test_what_is_refused_changes_nothing(kernel: str, register: int | str, value: int, *, ran: bool) -> None:
     """Whatever is written where, a refusal has an errno of the kernel's and leaves every register as it was."""
