@@ -16,6 +16,8 @@ from emulator.kvm.extensions import IDS
 HOST_MODEL: Final = "host"
 """The only model that a vcpu can be."""
 
+EVERYTHING: Final = MODELS["max"].extensions
+"""What this machine can have."""
 HYPERVISOR: Final = "h"
 """The extension without which there is no KVM."""
 
@@ -50,7 +52,7 @@ def make_host(isa: str | None, *, legacy_sbi: bool = False) -> Host:
         ConfigError: For a string that cannot be read, or names what this machine does not have.
     """
     if isa is None:
-        return Host(MODELS["max"].extensions, legacy_sbi=legacy_sbi)
+        return Host(EVERYTHING, legacy_sbi=legacy_sbi)
     extensions = _without(isa) if isa.startswith("-") else parse_isa(isa)
     foreign = sorted(name for name in extensions if name not in BY_NAME)
     if foreign:
@@ -64,9 +66,9 @@ def _without(text: str) -> frozenset[str]:
     """Everything but some extensions."""
     names = text.lower().split("-")[1:]
     for name in names:
-        if name not in MODELS["max"].extensions:
+        if name not in EVERYTHING:
             raise ConfigError(f"host-isa: this machine has no '{name}' to leave out{_nearest(name)}")
-    return MODELS["max"].extensions.difference(names)
+    return EVERYTHING.difference(names)
 
 
 def make_kernel(name: str | None) -> Profile:
