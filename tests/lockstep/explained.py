@@ -186,8 +186,7 @@ LOST_TAG: Final = Explained(
     "the target address of this instruction and then applies the instruction to the transformed address'",
 )
 COMPARED: Final = Explained(
-    "a trigger compares the lowest address of a load or store here; Spike also compares the first one in the second "
-    "page of one that two pages share",
+    "a trigger compares the lowest address of a load or store here; of a misaligned one Spike also compares others",
     _numbers(),
     "RISC-V Debug Specification, 'mcontrol6', select: 'It is recommended that there are additional compare values for "
     "the other accessed virtual addresses'",
