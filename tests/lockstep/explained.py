@@ -203,8 +203,9 @@ BLOCKS_COMPARED: Final = Explained(
     "RISC-V Debug Specification, 'Cache Operations': 'For the purposes of debug triggers, two classes of cache "
     "operations must match as stores', those 'that enable software to maintain coherence' among them",
 )
-ZERO_OF_GUEST: Final = Explained(
-    "GVA is 0 in Spike when a trigger keeps a guest from a CBO.ZERO",
+BLOCK_OF_GUEST: Final = Explained(
+    "GVA is 0 in Spike when a trigger keeps a guest from a CBO.ZERO, and when a cache-block instruction under MPRV and "
+    "MPV reaches no memory",
     _numbers(),
     "II, 'Hypervisor Status (hstatus) Register': 'For any trap that writes a guest virtual address to stval, GVA is "
     "set to 1'",
@@ -252,7 +253,7 @@ NARROWED: Final = (
     COMPARED,
     FAULT_BEFORE_BREAKPOINT,
     BLOCKS_COMPARED,
-    ZERO_OF_GUEST,
+    BLOCK_OF_GUEST,
     TRIGGER_FIELDS,
     LOCKDOWN,
     ROOTS,

@@ -108,7 +108,7 @@ def accesses(build: Builder) -> None:
     mode = pick.choice(MODES)
     _may_fire(build, mode)
     enter(build, mode)
-    left = (*LEFT, "cbo.zero") if mode[1] else LEFT  # `explained.ZERO_OF_GUEST`
+    left = (*LEFT, "cbo.zero") if mode[1] else LEFT  # `explained.BLOCK_OF_GUEST`
     rows = build.rows(fits=lambda row: is_memory(row) and row.length == 4 and not row.name.startswith(left))
     for _ in range(pick.randrange(2, 7)):
         with build.guarded():
