@@ -193,8 +193,7 @@ LOST_TAG: Final = Explained(
     "the target address of this instruction and then applies the instruction to the transformed address'",
 )
 COMPARED: Final = Explained(
-    "a trigger compares the lowest address of a load or store here; Spike also compares the first one in the second "
-    "page of one that two pages share",
+    "a trigger compares the lowest address of a load or store here; of a misaligned one Spike also compares others",
     _numbers(),
     "RISC-V Debug Specification, 'mcontrol6', select: 'It is recommended that there are additional compare values for "
     "the other accessed virtual addresses'",
@@ -211,8 +210,9 @@ BLOCKS_COMPARED: Final = Explained(
     "RISC-V Debug Specification, 'Cache Operations': 'For the purposes of debug triggers, two classes of cache "
     "operations must match as stores', those 'that enable software to maintain coherence' among them",
 )
-ZERO_OF_GUEST: Final = Explained(
-    "GVA is 0 in Spike when a trigger keeps a guest from a CBO.ZERO",
+BLOCK_OF_GUEST: Final = Explained(
+    "GVA is 0 in Spike when a trigger keeps a guest from a CBO.ZERO, and when a cache-block instruction under MPRV and "
+    "MPV reaches no memory",
     _numbers(),
     "II, 'Hypervisor Status (hstatus) Register': 'For any trap that writes a guest virtual address to stval, GVA is "
     "set to 1'",
@@ -261,7 +261,7 @@ NARROWED: Final = (
     COMPARED,
     FAULT_BEFORE_BREAKPOINT,
     BLOCKS_COMPARED,
-    ZERO_OF_GUEST,
+    BLOCK_OF_GUEST,
     TRIGGER_FIELDS,
     LOCKDOWN,
     ROOTS,
