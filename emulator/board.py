@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.boot import make_plan
-from emulator.clock import Clock
+from emulator.clock import TICKS_PER_SECOND, Clock
 from emulator.config import MachineConfig
 from emulator.devices.aclint import Mswi, Mtimer
 from emulator.devices.finisher import Finisher
@@ -18,6 +18,9 @@ from emulator.devices.uart import Uart
 from emulator.memory.bus import Bus
 from emulator.stops import Stop
 from emulator.virt_map import CLINT, MTIMER_OFFSET, PLIC, RAM_BASE, ROM, RTC, RTC_IRQ, TEST, UART, UART_IRQ
+
+_HTIF_PATIENCE = 5_000
+"""Instructions that the lower half of `tohost` may stand alone: as often as Spike looks at it."""
 
 
 class VirtBoard:
@@ -68,7 +71,7 @@ class VirtBoard:
         self.finisher = Finisher(request)
         self.mswi = Mswi(config.harts, lines)
         self.mtimer = Mtimer(config.harts, clock, lines)
-        self.htif = self._make_htif(request, transmit)
+        self.htif = self._make_htif(config, clock, request, transmit)
         self.bus = self._make_bus()
         self.reset()
 
@@ -99,7 +102,13 @@ class VirtBoard:
             self.htif.reset()
         self.bus.reset()
 
-    def _make_htif(self, request: Callable[[Stop], None], transmit: Callable[[bytes], None]) -> Htif | None:
+    def _make_htif(
+        self,
+        config: MachineConfig,
+        clock: Clock,
+        request: Callable[[Stop], None],
+        transmit: Callable[[bytes], None],
+    ) -> Htif | None:
         if self.plan.tohost is None:
             return None
         return Htif(
@@ -107,6 +116,8 @@ class VirtBoard:
             RAM_BASE,
             address=self.plan.tohost,
             fromhost=self.plan.fromhost,
+            clock=clock,
+            patience=(_HTIF_PATIENCE << config.icount.shift) * TICKS_PER_SECOND // 1_000_000_000,
             request=request,
             transmit=transmit,
         )

@@ -381,15 +381,18 @@ class Machine:
     def store(self, hart: int, physical: int, size: int, value: int) -> None:
         """A hart stores to a device, which may set an alarm inside the running slice."""
         self.board.bus.store(physical, size, value & (1 << 8 * size) - 1)
+        self._heed_alarm(hart)
+
+    def line_written(self, hart: int, physical: int, size: int) -> None:
+        """A hart stored to the line of RAM that holds `tohost`, which may set an alarm inside the running slice."""
+        if self.board.htif is not None:
+            self.board.htif.written(physical, size)
+            self._heed_alarm(hart)
+
+    def _heed_alarm(self, hart: int) -> None:
         deadline = self._deadline()
         if self._interrupted or (deadline is not None and deadline < self._slice_end):
             self._leave(self.harts[hart])
-
-    def line_written(self, hart: int) -> None:
-        """A hart stored to the line of RAM that holds `tohost`."""
-        del hart
-        if self.board.htif is not None:
-            self.board.htif.written()
 
     def trap_taken(self, hart: int, pc: int, cause: int, tval: int) -> None:
         """A hart takes a trap, and an observer wants to know."""

@@ -107,7 +107,7 @@ class Bystander:
     def code_decoded(self, hart: int, address: int) -> None:
         """Nobody hears of it."""
 
-    def line_written(self, hart: int) -> None:
+    def line_written(self, hart: int, physical: int, size: int) -> None:
         """Nothing was written."""
 
     def csr_accessed(self, hart: int, named: int, phase: int) -> None:

@@ -2,6 +2,11 @@
 
 A guest stores a command to `tohost`; the machine notices the store and calls `Htif.written`. What Spike understands:
 device 0 ends the run or makes a system call, device 1 is the console.
+
+Some guests store the two halves of `tohost` one after the other, the lower first, as RV32 has to. So a store to the
+lower half alone is no command yet: one to the upper half completes it (for the console, device and function lie
+there), and where none follows, the lower half is the command once it has stood for a while: Spike, too, looks only
+now and then.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
+from emulator.clock import Clock
 from emulator.stops import GuestExit, Stop
 
 _SYSCALLS = 0
@@ -17,6 +23,8 @@ _CONSOLE = 1
 _READ = 0
 _WRITE = 1
 _PAYLOAD = (1 << 48) - 1
+_HALF = 4
+_SIZE = 8
 
 _SYS_WRITE = 64
 _SYS_EXIT = 93
@@ -38,6 +46,8 @@ class Htif:
         *,
         address: int,
         fromhost: int | None,
+        clock: Clock,
+        patience: int,
         request: Callable[[Stop], None],
         transmit: Callable[[bytes], None],
     ) -> None:
@@ -48,6 +58,8 @@ class Htif:
             ram_base: Its physical address.
             address: Physical address of `tohost`; its eight bytes lie in RAM.
             fromhost: Physical address of `fromhost`, eight bytes in RAM, or None if the guest has none.
+            clock: Where time comes from.
+            patience: Ticks after which the lower half of `tohost` alone is a command.
             request: Asks the machine to end its run with this stop.
             transmit: Takes what the guest prints.
         """
@@ -55,6 +67,9 @@ class Htif:
         self._ram = ram
         self._base = ram_base
         self._fromhost = fromhost
+        self._clock = clock
+        self._patience = patience
+        self._half: int | None = None
         self._request = request
         self._transmit = transmit
         self._input: deque[int] = deque()
@@ -70,21 +85,40 @@ class Htif:
         self._input.extend(data)
         self._answer_readers()
 
-    def written(self) -> None:
-        """Look at `tohost` after a store may have touched it, and do what it says.
+    def written(self, first: int, size: int) -> None:
+        """Look at `tohost` after a store of `size` bytes at physical address `first`, which may have touched it.
 
-        Like Spike, the command is taken (`tohost` becomes zero) before it is carried out. A store that left
-        `tohost` zero does nothing but tell that the guest may have taken an answer.
+        Like Spike, the command is taken (`tohost` becomes zero) before it is carried out. A store elsewhere does
+        nothing but tell that the guest may have taken an answer.
         """
-        command = self._get(self.address)
-        if command:
-            self._put(self.address, 0)
-            self._carry_out(command >> 56, command >> 48 & 0xFF, command & _PAYLOAD)
+        if first < self.address + _SIZE and first + size > self.address + _HALF:
+            self._take()
+        elif first < self.address + _HALF and first + size > self.address:
+            self._wait_for_upper_half()
         self._answer_readers()
 
     def reset(self) -> None:
         """Forget what the guest has asked for; input that it has not taken stays queued."""
         self._readers = 0
+        self._wait(None)
+
+    def _wait_for_upper_half(self) -> None:
+        """The lower half was stored; the same value again, as in a guest's last loop, begins no new wait."""
+        value = self._get(self.address)
+        if value != self._half:
+            self._wait(value or None)
+
+    def _wait(self, half: int | None) -> None:
+        self._half = half
+        deadline = None if half is None else self._clock.now() + self._patience
+        self._clock.alarm("htif", deadline, self._take)
+
+    def _take(self) -> None:
+        self._wait(None)
+        command = self._get(self.address)
+        if command:
+            self._put(self.address, 0)
+            self._carry_out(command >> 56, command >> 48 & 0xFF, command & _PAYLOAD)
 
     def _carry_out(self, device: int, function: int, payload: int) -> None:
         if device == _SYSCALLS and function == 0:

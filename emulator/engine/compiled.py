@@ -28,11 +28,12 @@ RUN: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_v
 DROP_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 ON_LOAD: Final = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_STORE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
-ON_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
+ON_LINE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_TRAP: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_DECODE: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
 ON_CSR: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 ON_JUDGE_CSR: Final = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
+ON_JUDGE_FULL: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
 ON_JUDGE_PRINT: Final = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 
 SPECIAL_NONE: Final = MASK64
@@ -159,7 +160,7 @@ class CompiledEngine:
             "on_csr": ON_CSR(self._kept(hooks.csr_accessed)),
             "on_judge_csr": ON_JUDGE_CSR(self._on_judge_csr),
             "on_judge_print": ON_JUDGE_PRINT(self._kept(self._print_now)),
-            "on_judge_full": ON_LINE(self._kept(lambda _: self._pass_prints())),
+            "on_judge_full": ON_JUDGE_FULL(self._kept(lambda _: self._pass_prints())),
         }
         blocks.shared.put("extensions", extensions)
         self._publish(backing)

@@ -24,8 +24,8 @@ class Hooks(Protocol):
         """An instruction was decoded, because it is executed for the first time or was written since."""
         ...
 
-    def line_written(self, hart: int) -> None:
-        """The special line (HTIF's words in RAM) was stored to."""
+    def line_written(self, hart: int, physical: int, size: int) -> None:
+        """The special line (HTIF's words in RAM) was stored to: `size` bytes at a physical address."""
         ...
 
     def csr_accessed(self, hart: int, named: int, phase: int) -> None:

@@ -281,7 +281,7 @@ class ReferenceDomain(IntOps):
             raise Trapped(self.get("fault_cause"), self.get("trap_tval"))
         self._backing.bytes[at : at + size] = value.to_bytes(size, "little")
         if self.special is not None and physical >> 6 == self.special >> 6:
-            self._hooks.line_written(self.hart.index)
+            self._hooks.line_written(self.hart.index, physical, size)
 
 
 @lru_cache(maxsize=65536)

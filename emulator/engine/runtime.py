@@ -128,7 +128,7 @@ def _store_physical(size: int) -> Builder:
             e.call_plain("drop_line", f"i64 {last}")
         e.store_narrow(e.at(e.shared_pointer("ram"), backing), size, "%a1")
         for _ in e.when(e.eq(first, e.shared("special_line")), UNLIKELY):
-            e.call_back("on_line", hart)
+            e.call_back("on_line", hart, "%a0", size)
         e.ret()
 
     return build

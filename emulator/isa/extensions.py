@@ -124,7 +124,7 @@ EXTENSIONS: Final = (
     Extension("shvsatpa", needs=("h",), acts=False, about="vsatp has every mode of satp"),
     Extension("shvstvala", needs=("h",), acts=False, about="vstval has whatever stval would have"),
     Extension("shvstvecd", needs=("h",), acts=False, about="vstvec holds any address in direct mode"),
-    Extension("smepmp", needs=("zicsr",), about="memory protection of M-mode from itself, CSR mseccfg"),
+    Extension("smepmp", yields=True, needs=("pmp",), about="memory protection of M-mode from itself, CSR mseccfg"),
     Extension("smmpm", needs=("zicsr",), about="pointer masking in M-mode"),
     Extension("smnpm", default=True, needs=("zicsr",), about="pointer masking in the mode below M, set by M-mode"),
     Extension(
@@ -206,6 +206,17 @@ FIXED: Final = {
     "priv_spec": "v1.13.0",
 }
 """QEMU's properties of which this machine has one value; it may be said."""
+
+ABSENT: Final = frozenset(
+    "e v zama16b zbkc zbkx zcd zce zcf zclsd zcmp zcmt zdinx zfbfmin zfinx zhinx zhinxmin zicfilp zicfiss zilsd zk zkn "
+    "zknd zkne zknh zks zksed zksh zvbb zvbc zve32f zve32x zve64d zve64f zve64x zvfbfmin zvfbfwma zvfh zvfhmin zvkb "
+    "zvkg zvkn zvknc zvkned zvkng zvknha zvknhb zvks zvksc zvksed zvksg zvksh zvkt smaia smcdeleg smcntrpmf smcsrind "
+    "smctr smdbltrp smrnmi ssaia ssccfg sscofpmf sscsrind ssctr ssdbltrp svrsw60t59b svukte".split()
+)
+"""QEMU's names of extensions that this machine does not have; they may be said to be off."""
+
+SETTLED: Final = {"s": True, "u": True} | dict.fromkeys(ABSENT, False)
+"""Switches that stand here: the modes that every hart has, and what none has."""
 
 EXTENSION_BITS: Final = {
     required: bit
@@ -356,7 +367,7 @@ def parse_cpu(text: str) -> CpuConfig:
                 raise ConfigError(f"-cpu: '{name}' cannot be switched off; every hart of this machine has it")
             asked[name] = on
             chosen -= {name, *BY_NAME[name].brings} - ALWAYS
-        elif name not in FIXED:
+        elif name not in FIXED and name not in SETTLED:
             features[name] = on
     chosen |= {name for name, on in asked.items() if on}
     missing = frozenset(name for name, on in features.items() if not on)
@@ -399,7 +410,7 @@ def _property(item: str) -> tuple[str, bool]:
         return name, True
     features = {feature.name: feature.words for feature in FEATURES}
     known = (*BY_NAME, *TRANSLATIONS, *features)
-    if name not in known:
+    if name not in known and name not in SETTLED:
         near = difflib.get_close_matches(name, (*known, *ALIASES, *FIXED), 1)
         hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known)}"
         raise ConfigError(f"-cpu: there is no property '{name}'{hint}")
@@ -407,6 +418,9 @@ def _property(item: str) -> tuple[str, bool]:
     if value not in words:
         choice = " or ".join(features.get(name, ()) or ("on", "off"))
         raise ConfigError(f"-cpu: '{name}' takes {choice}, not '{value}'")
+    if SETTLED.get(name, words[value]) != words[value]:
+        wish = "be switched off; every" if SETTLED[name] else "be switched on; no"
+        raise ConfigError(f"-cpu: '{name}' cannot {wish} hart of this machine has it")
     return name, words[value]
 
 

@@ -152,7 +152,7 @@ def test_htif_is_attached_where_the_symbols_are(tmp_path: Path) -> None:
 
     def send(command: int) -> None:
         bench.ram[0x100:0x108] = command.to_bytes(8, "little")
-        htif.written()
+        htif.written(RAM + 0x100, 8)
 
     send(1 << 56 | 1 << 48 | ord("h"))
     send(1 << 56)

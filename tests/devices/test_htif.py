@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from emulator.clock import Clock
 from emulator.devices.htif import Htif
 from emulator.stops import GuestExit, Stop
 
@@ -20,11 +21,14 @@ class Guest:
         self.ram = bytearray(0x1000)
         self.stops: list[Stop] = []
         self.printed = bytearray()
+        self.clock = Clock()
         self.htif = Htif(
             memoryview(self.ram),
             BASE,
             address=TOHOST,
             fromhost=fromhost,
+            clock=self.clock,
+            patience=50,
             request=self.stops.append,
             transmit=self.printed.extend,
         )
@@ -42,7 +46,13 @@ class Guest:
     def send(self, command: int) -> None:
         """Store a command, as the machine would notice it."""
         self.put(TOHOST, command)
-        self.htif.written()
+        self.htif.written(TOHOST, 8)
+
+    def send_half(self, value: int, *, upper: bool = False) -> None:
+        """Store a word to one half of `tohost`."""
+        start = TOHOST + 4 * upper
+        self.ram[start - BASE : start - BASE + 4] = value.to_bytes(4, "little")
+        self.htif.written(start, 4)
 
     def call(self, *record: int) -> int:
         """Make a system call; returns its result, sign-extended."""
@@ -78,6 +88,52 @@ def test_console_output() -> None:
     assert guest.get(FROMHOST) == 0
 
 
+def test_console_output_in_halves() -> None:
+    """The lower half alone, a character, is no command, though an odd one would end the run."""
+    guest = Guest()
+    for character in b"oak":
+        guest.send_half(character)
+        guest.send_half(0x0101_0000, upper=True)
+    assert guest.printed == b"oak"
+    assert guest.stops == []
+
+
+def test_exit_in_halves() -> None:
+    """A zero in the upper half completes the command that is in the lower: riscv-tests' two stores."""
+    guest = Guest()
+    guest.send_half(7)
+    assert guest.stops == []
+    guest.send_half(0, upper=True)
+    assert guest.stops == [GuestExit(3)]
+
+
+@pytest.mark.parametrize("stores", [1, 2])
+def test_lower_half_alone(stores: int) -> None:
+    """What stands in the lower half is the command after a while; storing it again and again does not put it off."""
+    guest = Guest()
+    for _ in range(stores):
+        guest.send_half(7)
+        guest.clock.advance(guest.clock.now() + 20)
+    guest.clock.advance(49)
+    assert guest.stops == []
+    guest.clock.advance(50)
+    assert guest.stops == [GuestExit(3)]
+    assert guest.clock.next_deadline() is None
+
+
+def test_lower_half_replaced() -> None:
+    """Another value in the lower half is waited for anew, and a zero is no command at all."""
+    guest = Guest()
+    guest.send_half(7)
+    guest.clock.advance(49)
+    guest.send_half(9)
+    guest.clock.advance(98)
+    assert guest.stops == []
+    guest.send_half(0)
+    guest.clock.advance(200)
+    assert guest.stops == []
+
+
 def test_console_input() -> None:
     """A request waits for a character, and the next answer waits until the guest has taken the last."""
     guest = Guest()
@@ -97,8 +153,10 @@ def test_reset_forgets_requests() -> None:
     """After a reset nobody waits for input."""
     guest = Guest()
     guest.send(1 << 56)
+    guest.send_half(7)
     guest.htif.reset()
     assert not guest.htif.wants_input
+    assert guest.clock.next_deadline() is None
 
 
 def test_write_call() -> None:

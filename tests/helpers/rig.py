@@ -33,7 +33,7 @@ class Rig:
         self.blocks = Blocks(1, self.cpu)
         self.backing = Backing(ram_size, 0x1000, 0x1000)
         self.device: dict[int, int] = {}
-        self.lines_written = 0
+        self.lines_written: list[tuple[int, int]] = []
         self.csrs_seen: list[tuple[int, int]] = []
         self.printed: list[tuple[int, int, int]] = []
         self.engine: Engine = make_engine(kind, self.blocks, self.backing, self, self.cpu.mask)
@@ -134,10 +134,10 @@ class Rig:
     def code_decoded(self, hart: int, address: int) -> None:
         """A first execution, when it is observed."""
 
-    def line_written(self, hart: int) -> None:
+    def line_written(self, hart: int, physical: int, size: int) -> None:
         """A store to the special line."""
         del hart
-        self.lines_written += 1
+        self.lines_written.append((physical, size))
 
     def csr_accessed(self, hart: int, named: int, phase: int) -> None:
         """A watched CSR."""

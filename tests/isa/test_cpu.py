@@ -7,7 +7,7 @@ import pytest
 from emulator.config import MachineConfig
 from emulator.devicetree import strings
 from emulator.errors import ConfigError
-from emulator.isa.extensions import CpuConfig, parse_cpu
+from emulator.isa.extensions import ABSENT, BY_NAME, CpuConfig, parse_cpu
 from emulator.virt_tree import build_tree
 
 ALL_MODES = {"sv39", "sv48", "sv57"}
@@ -93,6 +93,39 @@ def test_what_is_no_mode(text: str) -> None:
 def test_adue_at_reset(text: str, adue: bool) -> None:
     """The hart sets A and D from its reset on unless it has Svade, or lacks Svadu."""
     assert parse_cpu(text).menvcfg == (1 << 61 if adue else 0)
+
+
+@pytest.mark.parametrize("text", ["rv64,v=off", "rv64,-sscofpmf", "rv64,zve64f=false", "rv64,s=on,u=on"])
+def test_what_is_so_anyway(text: str) -> None:
+    """QEMU's names of what no hart has may be off, and those of the modes that every hart has may be on."""
+    assert parse_cpu(text) == CpuConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("rv64,v=on", "'v' cannot be switched on; no hart of this machine has it"),
+        ("rv64,+sscofpmf", "'sscofpmf' cannot be switched on; no hart of this machine has it"),
+        ("rv64,ssnpm=on,s=off", "'s' cannot be switched off; every hart of this machine has it"),
+        ("rv64,u=off", "'u' cannot be switched off; every hart of this machine has it"),
+        ("rv64,smepmp=on,pmp=off", "'smepmp' needs 'pmp'; add pmp=on or smepmp=off"),
+        ("rv64,v=maybe", "'v' takes on or off, not 'maybe'"),
+    ],
+)
+def test_what_cannot_be(text: str, error: str) -> None:
+    """A wish that cannot be met is refused by its name."""
+    with pytest.raises(ConfigError, match=f"^-cpu: {error}$"):
+        parse_cpu(text)
+
+
+def test_smepmp_goes_with_the_pmp() -> None:
+    """Smepmp is rules of the PMP: a model that has it loses it with `pmp=off`."""
+    assert not parse_cpu("max,pmp=off").has("smepmp")
+
+
+def test_nothing_is_both_there_and_absent() -> None:
+    """A name that QEMU has and this machine does not is no extension here."""
+    assert not ABSENT & BY_NAME.keys()
 
 
 def test_the_default() -> None:
