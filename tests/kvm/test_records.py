@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,20 @@ def test_recorded_answers_are_given(kernel: str) -> None:
 
     assert record.profile is find_profile(kernel)
     assert replay(record).disagreements == []
+
+
+@pytest.mark.parametrize("kernel", ["linux-6.12", "linux-7.2"])
+@pytest.mark.parametrize("seed", range(6))
+def test_any_part_of_a_record_agrees(tmp_path: Path, kernel: str, seed: int) -> None:
+    """The host is recognised by whatever lines there are, be they a fiftieth or three quarters of all."""
+    chosen = random.Random(seed)
+    share = chosen.choice([0.02, 0.25, 0.5, 0.75])
+    part = tmp_path / f"kvm-{kernel}.jsonl"
+    lines = (DATA / f"kvm-{kernel}.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = (line for line in lines if '"csr_' not in line and chosen.random() < share)
+    part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+    assert replay(read_record(part)).disagreements == []
 
 
 def test_a_disagreement_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
