@@ -6,7 +6,7 @@ What no line shows is as on the largest host that QEMU emulates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -14,9 +14,8 @@ from emulator.kvm import Host
 from emulator.kvm.extensions import KVM_EXTENSIONS
 from emulator.kvm.one_reg import IDS, NAMES
 from emulator.kvm.sbi.extensions import SBI_EXTENSIONS
+from tests.kvmrecords.line import Line, Lines, integer
 
-Line: TypeAlias = Mapping[str, object]
-Lines: TypeAlias = tuple[tuple[int, Line], ...]
 Witness: TypeAlias = tuple[str, bool]
 """Name of an extension of the host, and whether it is there."""
 
@@ -48,11 +47,6 @@ GROUPS: Final = {"fp_f": "f", "fp_d": "d", "vector": "v", "csr_smstateen": "smst
 """The extension behind a group of registers that is listed."""
 
 ALWAYS_LISTED: Final = tuple(number for name, number in IDS.items() if name.split(".")[0] in ("core", "timer", "csr"))
-
-
-def integer(value: object) -> int:
-    """A number of a record: as JSON has it, or a string in hexadecimal."""
-    return int(value, 0) if isinstance(value, str) else int(value) if isinstance(value, int) else 0
 
 
 def known_isa_ids(lines: Lines) -> dict[int, bool]:

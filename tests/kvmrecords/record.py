@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from emulator.kvm import PROFILES, Host, Profile
-from tests.kvmrecords.identity import Line, Lines, find_host, integer, known_isa_ids
+from tests.kvmrecords.identity import find_host, known_isa_ids
+from tests.kvmrecords.line import Line, Lines, find_problem, integer
 
 VERSION_CALL: Final = "sbi ext=0x10 fid=2 "
 """The probe that asks for the SBI implementation's version: the kernel's."""
+
+
+SATP_MODES: Final = range(8, 11)
 
 
 class RecordError(Exception):
@@ -56,8 +60,13 @@ def read_record(path: Path, kernel: str | None = None) -> Record:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: {error}") from error
     lines = tuple(_parse(path, text))
+    if not lines:
+        raise RecordError(f"{path}: it holds no lines")
     profile = _find_profile(kernel or _kernel_of(path, lines, known_isa_ids(lines)), path)
-    return Record(path.name, lines, find_host(lines), profile)
+    host = find_host(lines)
+    if host.satp_mode not in SATP_MODES:
+        raise RecordError(f"{path}: its host has the satp mode {host.satp_mode}, which is none of Sv39, Sv48 and Sv57")
+    return Record(path.name, lines, host, profile)
 
 
 def _parse(path: Path, text: str) -> Iterator[tuple[int, Line]]:
@@ -68,8 +77,10 @@ def _parse(path: Path, text: str) -> Iterator[tuple[int, Line]]:
             value = json.loads(line)
         except ValueError as error:
             raise RecordError(f"{path}, line {number}: no JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise RecordError(f"{path}, line {number}: no object")
+        if not isinstance(value, dict) or not value:
+            raise RecordError(f"{path}, line {number}: no object with fields")
+        if problem := find_problem(value):
+            raise RecordError(f"{path}, line {number}: {problem}")
         yield number, value
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from emulator.kvm import Kvm
+from emulator.kvm import Kvm, KvmError
 from emulator.kvm.one_reg import IDS, name_of
 from tests.kvmrecords.answers import ANSWERS, fresh
-from tests.kvmrecords.identity import Line, integer
+from tests.kvmrecords.line import Line, integer
 from tests.kvmrecords.probes import Probes
 from tests.kvmrecords.record import Record
 from tests.kvmrecords.rules import comparable, skip_rule, varies
@@ -68,7 +68,7 @@ def _compare(kvm: Kvm, probes: Probes, line: Line) -> Iterator[str]:
     except KeyError:
         yield f"nothing is known about lines of the kind '{kind}'"
         return
-    except ValueError as error:
+    except (ValueError, KvmError) as error:
         yield f"{_question(line)}: {error}"
         return
     for name, recorded in line.items():
