@@ -36,13 +36,13 @@ class MmioCompletion:
 class SbiCompletion:
     """Behind `SbiExit`: the guest gets the answer and goes on behind its call.
 
+    Calls of SBI v0.1 have no second result, but `kvm_riscv_vcpu_sbi_return` sets `a1` for them, too.
+
     Attributes:
-        legacy: Whether it was a call of SBI v0.1, which answers in `a0` alone.
         error: For `a0`; until user space says otherwise, that there is no such call.
         value: For `a1`.
     """
 
-    legacy: bool
     error: int = NOT_SUPPORTED
     value: int = 0
 
@@ -50,8 +50,7 @@ class SbiCompletion:
         """Do it."""
         vcpu.vm.journal.answered(vcpu, self.error, self.value)
         vcpu.context.put("x10", self.error)
-        if not self.legacy:
-            vcpu.context.put("x11", self.value)
+        vcpu.context.put("x11", self.value)
         vcpu.skip(4)
 
 

@@ -37,6 +37,7 @@ class Profile:
         fwft_latched: Whether a feature's support is decided at vcpu creation, for good.
         fwft_lock_first: Whether a refused set that asks for the lock still locks.
         hfence_ignored: Whether SBI's remote HFENCE calls succeed and do nothing, instead of being refused.
+        console_checked: Whether the kernel itself refuses unknown functions of the debug console.
         function_error: SBI error of an unknown function of TIME and IPI.
         ipi_checks_harts: Whether an IPI to a hart that does not exist is an error.
         illegal_delegated: Whether illegal instructions go to the guest without passing through KVM.
@@ -63,6 +64,7 @@ class Profile:
     fwft_latched: bool = False
     fwft_lock_first: bool = False
     hfence_ignored: bool = False
+    console_checked: bool = False
     function_error: int = -2
     ipi_checks_harts: bool = True
     illegal_delegated: bool = True
@@ -88,6 +90,7 @@ LINUX_6_12: Final = Profile(
     scounteren=7,
     extension_states=False,
     hfence_ignored=True,
+    console_checked=True,
     function_error=-3,
     ipi_checks_harts=False,
     illegal_delegated=False,
@@ -106,6 +109,7 @@ PROFILES: Final = (
         fwft_features=("misaligned_deleg", "pointer_masking"),
         fwft_latched=True,
         fwft_lock_first=True,
+        console_checked=True,
     ),
     Profile(
         "linux-7.2",

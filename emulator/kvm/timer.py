@@ -40,7 +40,11 @@ class Timer(Protocol):
         ...
 
     def arm_by_user(self, time: int) -> None:
-        """Arm it from user space, while no hart is in the guest."""
+        """Arm it from user space, for a time that has passed, while no hart is in the guest."""
+        ...
+
+    def reset(self) -> None:
+        """As a new vcpu's is: no event."""
         ...
 
 
@@ -72,6 +76,9 @@ class SstcTimer:
 
     def cancel(self) -> None:
         """There is nothing to cancel."""
+
+    def reset(self) -> None:
+        """The registers are reset on their own."""
 
     def time_changed(self) -> None:
         """The hart sees it by itself."""
@@ -105,13 +112,20 @@ class AlarmTimer:
         self.time_changed()
 
     def arm_by_user(self, time: int) -> None:
-        """Wait for `time`."""
-        self.arm(time)
+        """Due at once: a host's time does not stand still before the first run, as ours does."""
+        self.cancel()
+        self._compare = time
+        self._vcpu.interrupts.raise_line(GuestInterrupt.TIMER)
 
     def cancel(self) -> None:
         """Wait no longer."""
         self.armed = False
         self._vcpu.vm.set_alarm(self._vcpu, None, self.time_changed)
+
+    def reset(self) -> None:
+        """No event, and `compare` as in the beginning (`kvm_riscv_vcpu_timer_reset`)."""
+        self.cancel()
+        self._compare = ALL_ONES
 
     def time_changed(self) -> None:
         """Raise the interrupt if the event is due, or wait for it."""

@@ -70,10 +70,10 @@ def _call(vcpu: Vcpu) -> VcpuExit | None:
     record = vcpu.vm.journal.called(vcpu, call)
     match dispatch(vcpu, call):
         case Answer(error, value):
-            answer_call(vcpu, error, value, legacy=call.extension in LEGACY)
+            answer_call(vcpu, error, value, legacy=call.extension in LEGACY and vcpu.offers("v01"))
         case Forward():
             record.by_user_space = True
-            vcpu.completion = SbiCompletion(call.extension in LEGACY)
+            vcpu.completion = SbiCompletion()
             return SbiExit(call.extension, call.function, call.args)
         case Leave(leaving):
             return leaving

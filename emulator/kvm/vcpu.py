@@ -229,7 +229,7 @@ class Vcpu:
     def reset(self) -> None:
         """As a new vcpu, but for its configuration: registers, interrupts, timer, steal time, firmware features."""
         self.context.reset()
-        self.timer.cancel()
+        self.timer.reset()
         self.sta_address = STA_DISABLED
         if self.sbi_enabled("fwft"):
             self.fwft.reset()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.kvm import PROFILES, Kvm, KvmError, Profile, Vcpu
+from emulator.kvm import PROFILES, Kvm, KvmError, MpState, Profile, Vcpu
 from emulator.kvm.extensions import KVM_EXTENSIONS
 from emulator.kvm.one_reg import IDS
 
@@ -108,23 +108,49 @@ def test_single_precision_looks_into_the_union() -> None:
 def test_the_timer_is_due_at_once_when_its_state_is_set() -> None:
     """Without Sstc, arming by ONE_REG takes 1 for the time: the interrupt is pending and nothing is left to cancel."""
     vcpu = vcpu_of(host=EVERYTHING - {"sstc"})
-    vcpu.set_one_reg("timer.time", 1000)
 
     vcpu.set_one_reg("timer.state", 1)
 
     assert vcpu.get_one_reg("csr.sip") == 1 << 5
+    assert vcpu.get_one_reg("timer.compare") == 1
     assert errno_of(vcpu, "timer.state", 0) == errno.EINVAL
 
 
-def test_a_future_event_can_be_cancelled() -> None:
-    """Without Sstc, an armed event shows in `state` and can be cancelled."""
-    vcpu = vcpu_of(host=EVERYTHING - {"sstc"})
+def test_single_precision_stands_alone_without_d() -> None:
+    """A vcpu without D has single-precision registers side by side, as `__riscv_f_ext_state` lays them out."""
+    vcpu = vcpu_of()
+    vcpu.set_one_reg("isa_ext.d", 0)
 
-    vcpu.set_one_reg("timer.state", 1)
+    vcpu.set_one_reg("fp_f.f1", 0x3F80_0000)
+    vcpu.set_one_reg("fp_f.fcsr", 0x1F)
 
-    assert vcpu.get_one_reg("timer.state") == 1
-    assert errno_of(vcpu, "timer.state", 0) == 0
-    assert vcpu.get_one_reg("timer.state") == 0
+    assert vcpu.get_one_reg("fp_f.f1") == 0x3F80_0000
+    assert vcpu.get_one_reg("fp_f.f0") == 0
+    assert vcpu.context.get("f1") == 0xFFFF_FFFF_3F80_0000
+    assert vcpu.context.get("fcsr") == 0x1F
+
+
+@pytest.mark.parametrize("subtype", range(4))
+@pytest.mark.parametrize("index", [0, 1, 99])
+def test_sbi_extensions_are_settled_by_the_run_whatever_the_id(subtype: int, index: int) -> None:
+    """`kvm_riscv_vcpu_set_reg_sbi_ext` asks whether the vcpu has run before it looks at subtype and index."""
+    vcpu = vcpu_of()
+    vcpu.run(immediate_exit=True)
+
+    assert errno_of(vcpu, IDS["sbi_ext.v01"] | subtype << 16 | index, 0) == errno.EBUSY
+
+
+def test_what_was_hidden_is_reset_too() -> None:
+    """`kvm_sbi_ext_fwft_reset` clears PMM whether or not Smnpm is still there."""
+    vcpu = vcpu_of()
+    vcpu.vm.enable_mp_state_reset()
+    vcpu.set_one_reg("sbi_fwft.pointer_masking.value", 7)
+    vcpu.set_one_reg("isa_ext.smnpm", 0)
+
+    vcpu.set_mp_state(MpState.INIT_RECEIVED)
+    vcpu.set_one_reg("isa_ext.smnpm", 1)
+
+    assert vcpu.get_one_reg("sbi_fwft.pointer_masking.value") == 0
 
 
 def known_id() -> st.SearchStrategy[int]:

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from emulator.kvm import Kvm, KvmError, Vcpu
 from emulator.kvm.one_reg import IDS
-from tests.kvmrecords.record import Line, integer
+from tests.kvmrecords.line import Line, integer
 
 Answer: TypeAlias = dict[str, object]
 

@@ -17,7 +17,8 @@ from emulator.kvm import Kvm, KvmError, Vcpu
 from emulator.kvm.exits import CsrExit, InterruptedExit, MmioExit, SbiExit, SystemEventExit, VcpuExit
 from emulator.kvm.one_reg import IDS
 from tests.kvmrecords.answers import Answer, Asked, hexadecimal
-from tests.kvmrecords.record import Line, Record, integer
+from tests.kvmrecords.line import Line, integer
+from tests.kvmrecords.record import Record
 from tests.kvmrecords.rules import UNKNOWN_CALL
 
 MEMORY: Final = 0x8000_0000

@@ -9,30 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from emulator.kvm import PROFILES, Host, Profile
-from emulator.kvm.extensions import KVM_EXTENSIONS
-from emulator.kvm.one_reg import IDS
-
-Line: TypeAlias = Mapping[str, object]
+from tests.kvmrecords.identity import find_host, known_isa_ids
+from tests.kvmrecords.line import Line, Lines, find_problem, integer
 
 VERSION_CALL: Final = "sbi ext=0x10 fid=2 "
 """The probe that asks for the SBI implementation's version: the kernel's."""
 
-EMULATED_ABSENT: Final = frozenset({"zcf", "svade", "zclsd", "zilsd"})
-"""What the largest host that QEMU emulates does not have; for records that do not tell."""
 
-FACTS: Final = {
-    **{
-        name: f"config.{name}"
-        for name in ("zicbom_block_size zicboz_block_size zicbop_block_size satp_mode mvendorid marchid mimpid").split()
-    },
-    "timebase": "timer.frequency",
-}
-"""Numbers of the host, and the registers that show them in a fresh vcpu."""
+SATP_MODES: Final = range(8, 11)
 
 
 class RecordError(Exception):
@@ -51,7 +40,7 @@ class Record:
     """
 
     name: str
-    lines: tuple[tuple[int, Line], ...]
+    lines: Lines
     host: Host
     profile: Profile
 
@@ -71,9 +60,13 @@ def read_record(path: Path, kernel: str | None = None) -> Record:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: {error}") from error
     lines = tuple(_parse(path, text))
-    known = _known_isa_ids(lines)
-    profile = _find_profile(kernel or _kernel_of(path, lines, known), path)
-    return Record(path.name, lines, _host(lines, known), profile)
+    if not lines:
+        raise RecordError(f"{path}: it holds no lines")
+    profile = _find_profile(kernel or _kernel_of(path, lines, known_isa_ids(lines)), path)
+    host = find_host(lines)
+    if host.satp_mode not in SATP_MODES:
+        raise RecordError(f"{path}: its host has the satp mode {host.satp_mode}, which is none of Sv39, Sv48 and Sv57")
+    return Record(path.name, lines, host, profile)
 
 
 def _parse(path: Path, text: str) -> Iterator[tuple[int, Line]]:
@@ -84,20 +77,17 @@ def _parse(path: Path, text: str) -> Iterator[tuple[int, Line]]:
             value = json.loads(line)
         except ValueError as error:
             raise RecordError(f"{path}, line {number}: no JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise RecordError(f"{path}, line {number}: no object")
+        if not isinstance(value, dict) or not value:
+            raise RecordError(f"{path}, line {number}: no object with fields")
+        if problem := find_problem(value):
+            raise RecordError(f"{path}, line {number}: {problem}")
         yield number, value
-
-
-def integer(value: object) -> int:
-    """A number of a record: as JSON has it, or a string in hexadecimal."""
-    return int(value, 0) if isinstance(value, str) else int(value) if isinstance(value, int) else 0
 
 
 # The kernel.
 
 
-def _kernel_of(path: Path, lines: tuple[tuple[int, Line], ...], known: Mapping[int, bool]) -> str:
+def _kernel_of(path: Path, lines: Lines, known: Mapping[int, bool]) -> str:
     named = re.search(r"linux-\d+\.\d+", path.name)
     if named:
         return named[0]
@@ -121,39 +111,3 @@ def _find_profile(kernel: str, path: Path) -> Profile:
     if not older:
         raise RecordError(f"{path}: the oldest kernel that can be replayed is {PROFILES[0].name}")
     return older[-1]
-
-
-# The host.
-
-
-def _known_isa_ids(lines: tuple[tuple[int, Line], ...]) -> dict[int, bool]:
-    """Whether the recorded KVM knew an ISA id, where the record says so."""
-    first = IDS["isa_ext.a"]
-    listed = [integer(line["list"]) - first for _, line in lines if "list" in line]
-    known = {index: True for index in listed if 0 <= index < len(KVM_EXTENSIONS)}
-    for _, line in lines:
-        for kind in ("isa", "isa_ran"):
-            if kind in line:
-                known[integer(line[kind])] = line.get("get", "OK") == "OK"
-    if listed:
-        known = {index: known.get(index, False) for index in range(len(KVM_EXTENSIONS))}
-    return known
-
-
-def _host(lines: tuple[tuple[int, Line], ...], known: Mapping[int, bool]) -> Host:
-    isa = {"h"}
-    for index, extension in enumerate(KVM_EXTENSIONS):
-        if known.get(index, extension.name not in EMULATED_ABSENT):
-            isa.add(extension.host)
-    values = {integer(line["list"]): integer(line["value"]) for _, line in lines if "list" in line and "value" in line}
-    for _, line in lines:
-        if "config" in line and line.get("get") == "OK":
-            values.setdefault(IDS["config.isa"] + integer(line["config"]), integer(line.get("v", 0)))
-    host = Host(
-        frozenset(isa),
-        misaligned_delegation=IDS["sbi_fwft.misaligned_deleg.enable"] in values,
-        pmu=not values or IDS["sbi_ext.pmu"] in values,
-        scheduler_statistics=not values or IDS["sbi_ext.sta"] in values,
-    )
-    facts: dict[str, Any] = {name: values[IDS[row]] for name, row in FACTS.items() if IDS[row] in values}
-    return replace(host, **facts)

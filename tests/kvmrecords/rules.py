@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emulator.kvm.one_reg import IDS
-from tests.kvmrecords.record import Line, integer
+from tests.kvmrecords.line import Line, integer
 
 VECTOR_TYPE: Final = 9
 NO_V: Final = "V: the machine has no vector unit"

@@ -1,7 +1,7 @@
 """FP_F and FP_D registers.
 
 Both look at one piece of kernel memory, a union: with single precision, 32 words of 32 bits and then `fcsr`; with
-double precision, 32 words of 64 bits and then `fcsr`. A vcpu that has D keeps the second layout.
+double precision, 32 words of 64 bits and then `fcsr`. A vcpu that has D keeps the second layout, another one the first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from emulator.kvm.vcpu import Vcpu
 
 FCSR: Final = 32
+NAN_BOX: Final = 0xFFFF_FFFF << 32
+"""What lies above single precision in a register that could hold more."""
 SINGLE: Final = (*(Named(f"f{index}", index, U32) for index in range(32)), Named("fcsr", FCSR, U32))
 DOUBLE: Final = (*(Named(f"f{index}", index, U64) for index in range(32)), Named("fcsr", FCSR, U32))
 
@@ -30,7 +32,7 @@ def resolve_single(vcpu: Vcpu, request: Request) -> Access:
     demand_size(request, U32, "FP_F")
     if request.number > FCSR:
         raise absent(f"FP_F register {request.number:#x}")
-    return _word(vcpu, request.number)
+    return _word(vcpu, request.number) if vcpu.has("d") else _single(vcpu, request.number)
 
 
 def resolve_double(vcpu: Vcpu, request: Request) -> Access:
@@ -52,6 +54,14 @@ def resolve_double(vcpu: Vcpu, request: Request) -> Access:
         high.set(value >> 32)
 
     return Access(lambda: high.get() << 32 | low.get(), write)
+
+
+def _single(vcpu: Vcpu, index: int) -> Access:
+    """A register of a vcpu without D, which KVM restores as single precision (`kvm_riscv_vcpu_guest_fp_restore`)."""
+    name, boxed = ("fcsr", 0) if index == FCSR else (f"f{index}", NAN_BOX)
+    return Access(
+        lambda: vcpu.context.get(name) & 0xFFFF_FFFF, lambda value: vcpu.context.put(name, boxed | value & 0xFFFF_FFFF)
+    )
 
 
 def _word(vcpu: Vcpu, index: int) -> Access:

@@ -36,13 +36,16 @@ def resolve(vcpu: Vcpu, request: Request) -> Access:
     if request.subtype == SINGLE:
         index = request.index
         return Access(lambda: _get(vcpu, index), lambda value: _set(vcpu, index, value))
-    multi = resolve_multi(
+    return Access(lambda: _multi(vcpu, request).get(), lambda value: _set_multi(vcpu, request, value))
+
+
+def _multi(vcpu: Vcpu, request: Request) -> Access:
+    return resolve_multi(
         request,
         vcpu.profile.sbi_ids,
         "SBI_EXT",
         lambda index: Access(lambda: _get(vcpu, index), lambda value: _set(vcpu, index, value)),
     )
-    return Access(multi.get, lambda value: _set_multi(vcpu, multi, value))
 
 
 def listing(vcpu: Vcpu) -> Iterable[Named]:
@@ -62,9 +65,10 @@ def _set(vcpu: Vcpu, index: int, value: int) -> None:
     vcpu.sbi[_find(vcpu, index)] = Status.ENABLED if value else Status.DISABLED
 
 
-def _set_multi(vcpu: Vcpu, multi: Access, value: int) -> None:
+def _set_multi(vcpu: Vcpu, request: Request, value: int) -> None:
+    """The run comes before the subtype and the index (`kvm_riscv_vcpu_set_reg_sbi_ext`)."""
     _demand_not_ran(vcpu)
-    multi.set(value)
+    _multi(vcpu, request).set(value)
 
 
 def _demand_not_ran(vcpu: Vcpu) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from emulator.kvm.vcpu import Vcpu
 
 KVM_IMPLEMENTATION: Final = 3
+NOBODY: Final = (1 << 64) - 1
+"""The id that a kernel without SBI v0.1 puts into its place, and so finds (`kvm_vcpu_sbi_find_ext`)."""
 MACHINE_IDS: Final = {4: "mvendorid", 5: "marchid", 6: "mimpid"}
 
 
@@ -41,5 +43,7 @@ def _probe(vcpu: Vcpu, extension: int) -> Outcome:
     """Whether there is an extension; user space knows about its own ranges."""
     if is_forwarded_range(vcpu, extension):
         return Forward()
+    if extension == NOBODY:
+        return Answer(value=int(vcpu.sbi_enabled("v01") and not vcpu.host.legacy_sbi))
     name = EIDS.get(extension)
     return Answer(value=int(name is not None and vcpu.offers(name)))

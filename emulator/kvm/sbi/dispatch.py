@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from emulator.kvm.sbi import base, forwarded, fwft, hsm, ipi, pmu, rfence, srst, sta, susp, time, v01
+from emulator.kvm.sbi import base, dbcn, forwarded, fwft, hsm, ipi, pmu, rfence, srst, sta, susp, time, v01
 from emulator.kvm.sbi.call import Answer, Outcome, SbiCall
 from emulator.kvm.sbi.errors import SbiError, SbiRefusal
 from emulator.kvm.sbi.ranges import BASE, find_extension
@@ -24,7 +24,7 @@ HANDLERS: Final[dict[str, Callable[[Vcpu, SbiCall], Outcome]]] = {
     "pmu": pmu.handle,
     "experimental": forwarded.handle,
     "vendor": forwarded.handle,
-    "dbcn": forwarded.handle,
+    "dbcn": dbcn.handle,
     "sta": sta.handle,
     "susp": susp.handle,
     "fwft": fwft.handle,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LOCK: Final = 1
 """Flag of a set call: no later call changes the feature until the hart is reset."""
 
+PTE_AD_HW_UPDATING: Final = 4
 STANDARD: Final = range(6)
 """Ids that the specification defines; all others are reserved or the platform's."""
 
@@ -126,7 +127,7 @@ FEATURES: Final = {
     for feature in (
         Feature(0, "misaligned_deleg", _misaligned_supported, _get_misaligned, _set_misaligned),
         Feature(5, "pointer_masking", _pointer_masking_supported, _get_pmlen, _set_pmlen),
-        Feature(4, "pte_ad_hw_updating", _adue_supported, _get_adue, _set_adue),
+        Feature(PTE_AD_HW_UPDATING, "pte_ad_hw_updating", _adue_supported, _get_adue, _set_adue),
     )
 }
 
@@ -152,10 +153,13 @@ class Fwft:
         return state.supported if self._vcpu.profile.fwft_latched else state.feature.supported(self._vcpu)
 
     def reset(self) -> None:
-        """As a hart reset does: nothing locked, every value 0."""
+        """As a hart reset does: nothing locked, every value 0, also of what has been hidden since.
+
+        Only ADUE is left alone where it is not the guest's: there the vcpu's ISA decides (`kvm_sbi_ext_fwft_reset`).
+        """
         for state in self.states:
-            if self.is_supported(state):
-                state.flags = 0
+            state.flags = 0
+            if state.feature.id != PTE_AD_HW_UPDATING or self.is_supported(state):
                 state.feature.set(self._vcpu, 0)
 
     def get(self, number: int) -> int:

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.kvm.sbi.errors import SbiError, SbiRefusal
-
 if TYPE_CHECKING:
     from emulator.kvm.vcpu import Vcpu
 
 ALL: Final = (1 << 64) - 1
 
 
-def named_harts(vcpu: Vcpu, mask: int, base: int, *, strict: bool) -> list[Vcpu]:
-    """The vcpus that a call names; a base of all ones names every one.
+def named_harts(vcpu: Vcpu, mask: int, base: int) -> list[Vcpu]:
+    """The vcpus that a call names; a base of all ones names every one, and a bit that no vcpu has names none.
 
     Args:
         vcpu: Who calls.
         mask: Bit n is hart `base + n`.
         base: The first hart.
-        strict: Refuse a bit that no vcpu has, instead of passing it over.
-
-    Raises:
-        SbiRefusal: INVALID_PARAM where `strict` finds one.
     """
     vcpus = vcpu.vm.vcpus
     if base == ALL:
         return list(vcpus.values())
-    numbers = [base + bit for bit in range(64) if mask >> bit & 1]
-    if strict and any(number not in vcpus for number in numbers):
-        raise SbiRefusal(SbiError.INVALID_PARAM)
+    numbers = (base + bit for bit in range(64) if mask >> bit & 1)
     return [vcpus[number] for number in numbers if number in vcpus]
+
+
+def all_named(vcpu: Vcpu, mask: int, base: int) -> bool:
+    """Whether every bit of a mask names a vcpu."""
+    return base == ALL or len(named_harts(vcpu, mask, base)) == mask.bit_count()

@@ -59,6 +59,8 @@ def _suspend(kind: int) -> Outcome:
 
 
 def _find(vcpu: Vcpu, number: int) -> Vcpu:
+    """The kernel looks for a number of 32 bits (`kvm_get_vcpu_by_id`)."""
+    number &= 0xFFFF_FFFF
     if number not in vcpu.vm.vcpus:
         raise SbiRefusal(SbiError.INVALID_PARAM)
     return vcpu.vm.vcpus[number]

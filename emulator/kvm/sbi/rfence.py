@@ -24,7 +24,7 @@ def handle(vcpu: Vcpu, call: SbiCall) -> Outcome:
         SbiRefusal: For an unknown function.
     """
     if call.function in FENCES:
-        for target in named_harts(vcpu, call.args[0], call.args[1], strict=False):
+        for target in named_harts(vcpu, call.args[0], call.args[1]):
             target.fence()
         return Answer()
     if call.function in HFENCES and vcpu.profile.hfence_ignored:

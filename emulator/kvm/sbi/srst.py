@@ -16,12 +16,12 @@ EVENTS: Final = {0: SHUTDOWN_EVENT, 1: RESET_EVENT, 2: RESET_EVENT}
 
 
 def handle(vcpu: Vcpu, call: SbiCall) -> Outcome:
-    """Tell user space.
+    """Tell user space; kind and reason are numbers of 32 bits.
 
     Raises:
         SbiRefusal: For an unknown function or kind of reset.
     """
-    kind, reason = call.args[0], call.args[1]
+    kind, reason = (arg & 0xFFFF_FFFF for arg in call.args[:2])
     if call.function != 0 or kind not in EVENTS:
         raise SbiRefusal(SbiError.NOT_SUPPORTED)
     return end(vcpu, EVENTS[kind], reason)

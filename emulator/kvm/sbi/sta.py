@@ -24,7 +24,7 @@ def handle(vcpu: Vcpu, call: SbiCall) -> Outcome:
     if call.function != 0:
         raise SbiRefusal(SbiError.NOT_SUPPORTED)
     low, high, flags = call.args[:3]
-    if flags:
+    if flags & 0xFFFF_FFFF:
         raise SbiRefusal(SbiError.INVALID_PARAM)
     if low == high == DISABLED:
         vcpu.sta_address = DISABLED
@@ -32,6 +32,9 @@ def handle(vcpu: Vcpu, call: SbiCall) -> Outcome:
     if low % RECORD_SIZE:
         raise SbiRefusal(SbiError.INVALID_PARAM)
     if high:
+        raise SbiRefusal(SbiError.INVALID_ADDRESS)
+    slot = vcpu.vm.slots.find(low)
+    if slot is None or slot.readonly:
         raise SbiRefusal(SbiError.INVALID_ADDRESS)
     try:
         vcpu.vm.write_memory(low, bytes(RECORD_SIZE))

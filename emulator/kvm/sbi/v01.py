@@ -46,4 +46,4 @@ def _harts(vcpu: Vcpu, pointer: int) -> list[Vcpu]:
     if pointer == 0:
         return list(vcpu.vm.vcpus.values())
     mask = int.from_bytes(vcpu.read_virtual(pointer, 8), "little")
-    return named_harts(vcpu, mask, 0, strict=False)
+    return named_harts(vcpu, mask, 0)
