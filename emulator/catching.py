@@ -57,7 +57,7 @@ class SbiCatch:
 
 @dataclass(frozen=True, slots=True)
 class CsrCatch:
-    """Stop when an instruction accesses a CSR.
+    """Stop when an instruction, or the emulated KVM that programs a guest's host, accesses a CSR.
 
     Attributes:
         number: The CSR that is reached: at V=1 an instruction that names `satp` reaches `vsatp`.
@@ -175,16 +175,33 @@ class Catches:
         for catch in self._catches:
             if not isinstance(catch, CsrCatch) or catch.number != row.number:
                 continue
-            if text := self._access(hart, row.name, catch, phase, value):
+            before = self._before.get(hart, value)
+            if text := self._access(f"hart {hart}", row.name, catch, phase, before, value):
                 self._stop(Caught(hart, catch, text))
                 return
 
-    def _access(self, hart: int, name: str, catch: CsrCatch, phase: int, value: int) -> str:
+    def csr_programmed(self, hart: int, number: int, write: Callable[[], None]) -> None:
+        """The emulated KVM programs a CSR of a hart, by `write`.
+
+        It programs many at once for the sake of one: a value that stays the same is no write.
+        """
+        watching = [catch for catch in self._catches if isinstance(catch, CsrCatch) and catch.number == number]
+        before = self._read_csr(hart, number) if watching else 0
+        write()
+        value = self._read_csr(hart, number) if watching else 0
+        if value == before:
+            return
+        name, who = csrs.BY_NUMBER[number].name, f"KVM, for hart {hart},"
+        for catch in watching:
+            if text := self._access(who, name, catch, CsrPhase.WRITTEN, before, value):
+                self._stop(Caught(hart, catch, text))
+                return
+
+    def _access(self, who: str, name: str, catch: CsrCatch, phase: int, before: int, value: int) -> str:
         """What is to be said of an access; nothing if it is not to be caught."""
         if phase == CsrPhase.READ:
-            return f"hart {hart} read {name}, which is {value:#x}" if catch.access is CsrAccess.READ else ""
-        before = self._before[hart]
+            return f"{who} read {name}, which is {value:#x}" if catch.access is CsrAccess.READ else ""
         changed = (before ^ value) & catch.mask
         if catch.access is CsrAccess.READ or (catch.access is CsrAccess.CHANGE and not changed):
             return ""
-        return f"hart {hart} wrote {name}, which was {before:#x} and is {value:#x}"
+        return f"{who} wrote {name}, which was {before:#x} and is {value:#x}"

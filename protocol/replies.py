@@ -69,13 +69,15 @@ class ErrorText(Reply):
     Attributes:
         message: What went wrong, for a person; characters that cannot be sent are replaced.
         errno: As of `Error`.
+        always: `E.text` whatever the peer understands: GDB shows an answer that it does not understand.
     """
 
     message: str
     errno: int = EINVAL
+    always: bool = False
 
     def payload(self, peer: Peer) -> bytes:
-        if peer.error_text:
+        if peer.error_text or self.always:
             return b"E." + sanitise(self.message)
         number = _error(self.errno)
         return number + b";" + hexlify(self.message.encode("utf-8")) if peer.error_strings else number

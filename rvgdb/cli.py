@@ -23,6 +23,8 @@ class Subcommand:
     name: str
     help: str
     act: Callable[[Sequence[str]], int]
+    usage: str = ""
+    """What may follow it; empty for one that answers `-h` itself."""
 
 
 def _run(words: Sequence[str]) -> int:
@@ -89,10 +91,20 @@ SUBCOMMANDS: Final = (
     Subcommand(
         "connect", "join stdin and stdout to a debug port: target remote | ssh HOST rvgdb connect PORT", _connect
     ),
-    Subcommand("csr", "decode a CSR's value: rvgdb csr henvcfg 0x3000000f1", _csr),
+    Subcommand("csr", "decode a CSR's value: rvgdb csr henvcfg 0x3000000f1", _csr, "NAME VALUE"),
     Subcommand("demo", "run the built-in guests and show debug sessions of them", _demo),
-    Subcommand("gdb-script", "print Python for GDB to source: CSR fields, $pm(), $phys(), $tag(), ptwalk", _gdb_script),
-    Subcommand("pm", "what masks an address: rvgdb pm 0x2a00000080000000 henvcfg.PMM=PMLEN7 vsatp.MODE=Sv39", _pm),
+    Subcommand(
+        "gdb-script",
+        "print Python for GDB to source: CSR fields, $pm(), $phys(), $tag(), ptwalk",
+        _gdb_script,
+        "> rvgdb-gdb.py",
+    ),
+    Subcommand(
+        "pm",
+        "what masks an address: rvgdb pm 0x2a00000080000000 henvcfg.PMM=PMLEN7 vsatp.MODE=Sv39",
+        _pm,
+        "[ADDRESS...] [CSR[.FIELD]=VALUE...]",
+    ),
     Subcommand("script", "run a session from a .gdb or .py file against a fresh machine", _script),
     Subcommand("test", "run many scripted sessions in parallel, through pytest", _test),
 )
@@ -109,6 +121,9 @@ def _dispatch(words: Sequence[str]) -> int:
     name = words[0] if words else "-h"
     for subcommand in SUBCOMMANDS:
         if subcommand.name == name:
+            if subcommand.usage and words[1:2] in (["-h"], ["--help"]):
+                sys.stdout.write(f"usage: rvgdb {name} {subcommand.usage}\n\n{subcommand.help}\n")
+                return 0
             return subcommand.act(words[1:])
     if name in ("-h", "--help", "help"):
         sys.stdout.write(f"{usage()}\n")

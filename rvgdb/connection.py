@@ -190,13 +190,14 @@ class Connection:
 
 async def refuse(wire: Wire, session: Session) -> None:
     """Answer a second debugger's first question with the reason why it cannot attach."""
-    reply: Reply = ErrorText(REFUSAL)
+    reply: Reply = ErrorText(REFUSAL, always=True)
     with trio.move_on_after(REFUSAL_SECONDS):
         try:
             while True:
                 event = session.next_event()
                 if isinstance(event, Request):
                     await wire.send(session.send(reply))
+                    await wire.receive()  # it has read that, or left; an end before its answer would hide the reason
                     return
                 if isinstance(event, Closed):
                     return

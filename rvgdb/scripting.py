@@ -117,6 +117,7 @@ async def _gdb_script(script: Path, options: tuple[str, ...], gdb: str | None) -
         words = [path, "--nx", "--quiet", "--batch"]
         for setting in SETTINGS:
             words += ["-ex", f"set {setting}"] if not setting.startswith("mi-async") else []
+        words += ["-ex", "set breakpoint pending off"]  # `break` at a name that is not there is an error
         elf = kernel_of(options)
         words += ["-ex", f"target remote {machine.address}", "-x", str(script), *([str(elf)] if elf else [])]
         with tempfile.TemporaryFile() as printed:
@@ -141,7 +142,11 @@ def run_python_script(script: Path, options: Sequence[str] = ()) -> int:
         SessionError: The machine or GDB cannot be started.
     """
     words = (*options_of(script), *options)
-    main = runpy.run_path(str(script)).get("main")
+    try:
+        main = runpy.run_path(str(script)).get("main")
+    except Exception as error:  # noqa: BLE001 -- the script's own error is its verdict
+        sys.stderr.write("".join(_own_part(error, script)))
+        return 1
     if not callable(main):
         raise OptionError(f"{script}: has no 'main'; define 'async def main(session)' or 'def main(session)'")
     if inspect.iscoroutinefunction(main):
@@ -169,6 +174,14 @@ async def _judged(main: Any, session: Session) -> int:  # noqa: ANN401 -- the sc
 
 def _status(result: object) -> int:
     return result if isinstance(result, int) and not isinstance(result, bool) else int(result is False)
+
+
+def _own_part(error: BaseException, script: Path) -> list[str]:
+    """A call stack from the script's first line on, without those that called it."""
+    at = error.__traceback__
+    while at is not None and at.tb_frame.f_code.co_filename != str(script):
+        at = at.tb_next
+    return traceback.format_exception(error.with_traceback(at))
 
 
 def _failed(traffic: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from emulator.config import IcountConfig, MachineConfig
@@ -134,7 +135,9 @@ class World:
             "sstatus": FS_DIRTY if floating else 0,
         }
         for name, value in values.items():
-            self.write_csr(hart, name, value)
+            if name in csrs.BY_NAME:
+                write = partial(self.write_csr, hart, name, value)
+                self.machine.catches.csr_programmed(hart.index, csrs.BY_NAME[name].number, write)
 
     def has_csr(self, name: str) -> bool:
         """Whether the harts have a CSR."""

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit status: 0 when everything ended well.
     """
-    parser = argparse.ArgumentParser(prog="python -m rvgdb.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="rvgdb demo", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument(
         "--gdb", metavar="PROGRAM", help=f"the debugger; otherwise the first found of {', '.join(DEBUGGERS)}"
     )

@@ -61,12 +61,30 @@ def monitor(line: str) -> str:
 
 def address_of(text: str) -> int:
     """The value of an expression as an address."""
-    return int(gdb.parse_and_eval(text)) & MASK64
+    try:
+        return numeral(gdb.parse_and_eval(text))
+    except gdb.error as error:
+        raise gdb.GdbError(str(error)) from None
 
 
-def explained(address: gdb.Value) -> str:
+def numeral(value: gdb.Value) -> int:
+    """A value as an address."""
+    try:
+        return int(value) & MASK64
+    except gdb.error:
+        raise gdb.GdbError(f"{value} is no address") from None
+
+
+def only(name: str, arguments: tuple[gdb.Value, ...]) -> int:
+    """The one address that a function takes."""
+    if len(arguments) != 1:
+        raise gdb.GdbError(f"${name}(ADDRESS) takes one address, not {len(arguments)} arguments")
+    return numeral(arguments[0])
+
+
+def explained(address: int) -> str:
     """What becomes of a load of an address: the monitor's lines about it."""
-    text = monitor(f"pm {int(address) & MASK64:#x}")
+    text = monitor(f"pm {address:#x}")
     return re.split(r"^(?=\w+ in )", text, flags=re.MULTILINE)[1]
 
 
@@ -82,9 +100,9 @@ class PmFunction(gdb.Function):
     def __init__(self) -> None:
         super().__init__("pm")
 
-    def invoke(self, address: gdb.Value) -> gdb.Value:
+    def invoke(self, *arguments: gdb.Value) -> gdb.Value:
         """$pm(ADDRESS)."""
-        return gdb.Value(number("means", explained(address))).cast(gdb.lookup_type("unsigned long"))
+        return gdb.Value(number("means", explained(only("pm", arguments)))).cast(gdb.lookup_type("unsigned long"))
 
 
 class PhysFunction(gdb.Function):
@@ -93,9 +111,9 @@ class PhysFunction(gdb.Function):
     def __init__(self) -> None:
         super().__init__("phys")
 
-    def invoke(self, address: gdb.Value) -> gdb.Value:
+    def invoke(self, *arguments: gdb.Value) -> gdb.Value:
         """$phys(ADDRESS)."""
-        text = explained(address)
+        text = explained(only("phys", arguments))
         reached = number("reaches physical", text)
         if reached is None:
             raise gdb.GdbError(text.splitlines()[-1].strip())
@@ -108,10 +126,11 @@ class TagFunction(gdb.Function):
     def __init__(self) -> None:
         super().__init__("tag")
 
-    def invoke(self, address: gdb.Value) -> gdb.Value:
+    def invoke(self, *arguments: gdb.Value) -> gdb.Value:
         """$tag(ADDRESS)."""
+        address = only("tag", arguments)
         ignored = re.search(r"bits 63:(\d+) are ignored", explained(address))
-        tag = (int(address) & MASK64) >> int(ignored.group(1)) if ignored else 0
+        tag = address >> int(ignored.group(1)) if ignored else 0
         return gdb.Value(tag)
 
 

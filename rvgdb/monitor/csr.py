@@ -16,6 +16,7 @@ from rvgdb.target.api import CsrInfo
 from rvgdb.target.csr_registers import write_field
 
 _PATTERN: Final = re.compile(r"[*?\[]")
+_NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]+|[1-9][0-9]*")
 
 
 def find_csr(scene: Scene, name: str) -> CsrInfo:
@@ -25,6 +26,8 @@ def find_csr(scene: Scene, name: str) -> CsrInfo:
         MonitorError: When there is none.
     """
     known = {info.name: info for info in scene.target.debug.csrs()}
+    if _NUMBER.fullmatch(name):  # as a log or an illegal instruction has it
+        name = next((info.name for info in known.values() if info.number == int(name, 0)), name)
     if name not in known:
         raise MonitorError(f"there is no CSR '{name}' on this machine{nearest(name, tuple(known))}")
     return known[name]
@@ -90,7 +93,11 @@ def named_value(one: CsrField, text: str) -> int | None:
 def _number(scene: Scene, one: CsrField | None, text: str) -> int:
     """A value as typed: the name of one that the field can have, or a number."""
     named = None if one is None else named_value(one, text)
-    return evaluate(scene, text) if named is None else named
+    if named is not None:
+        return named
+    if one is not None and one.values and text.isidentifier():
+        raise MonitorError(f"{one.name} has no value '{text}'; it has {', '.join(VALUES[one.values].values())}")
+    return evaluate(scene, text, what="a value")
 
 
 def _listing(scene: Scene, pattern: str) -> str:

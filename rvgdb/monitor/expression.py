@@ -33,8 +33,13 @@ def _register(scene: Scene, name: str) -> int:
     raise MonitorError(f"unknown register '${name}'")
 
 
-def evaluate(scene: Scene, text: str) -> int:
+def evaluate(scene: Scene, text: str, what: str = "an address") -> int:
     """The value of `$sp + 0x10 - 8`, modulo 2**64.
+
+    Args:
+        scene: Whose registers they are.
+        text: What was typed.
+        what: What the value is for, with its article.
 
     Raises:
         MonitorError: When it is not such a sum.
@@ -43,13 +48,11 @@ def evaluate(scene: Scene, text: str) -> int:
     position = 0
     text = text.strip()
     if not text:
-        raise MonitorError("an address is missing: a number or a sum of numbers and $registers")
+        raise MonitorError(f"{what} is missing: a number or a sum of numbers and $registers")
     while position < len(text):
         match = _TERM.match(text, position)
         if match is None or (position and not match.group(1)):
-            raise MonitorError(
-                f"cannot read '{text[position:].strip()}' in an address; use numbers, $registers, + and -"
-            )
+            raise MonitorError(f"cannot read '{text[position:].strip()}' in {what}; use numbers, $registers, + and -")
         sign, word = match.groups()
         term = _register(scene, word[1:]) if word[0] == "$" else int(word, 0 if word[:2] in ("0x", "0X") else 10)
         value += -term if sign == "-" else term

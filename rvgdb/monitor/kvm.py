@@ -80,7 +80,7 @@ def _set(scene: Scene, vcpu: Vcpu, rest: str) -> str:
         raise MonitorError("kvm set takes a register and a value, for example: kvm set csr.senvcfg 0x200000000")
     number = _identifier(name)
     try:
-        vcpu.set_one_reg(number, evaluate(scene, text.strip()))
+        vcpu.set_one_reg(number, evaluate(scene, text.strip(), what="a value"))
     except KvmError as error:
         raise MonitorError(f"KVM_SET_ONE_REG: {error}") from None
     vcpu.enter()  # a debugger looks at the hart

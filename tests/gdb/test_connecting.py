@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rvgdb.sessions import Gdb, open_gdb, open_rvgdb
+from rvgdb.connection import REFUSAL
+from rvgdb.sessions import CommandFailed, Gdb, open_gdb, open_rvgdb
 from rvgdb.sessions.machine import rvgdb_command
 from tests.gdb.conftest import Session
 from tests.helpers.guests import DEMO
@@ -87,6 +88,16 @@ async def test_breakpoints_go_with_their_connection(gdb: Gdb) -> None:
         await gdb.cont()
         await machine.expect_output(DEMO.last_words)
         assert await machine.wait() == 0
+
+
+@pytest.mark.parametrize("port", ["tcp::0", "unix:{}/gdb"], ids=["TCP", "Unix"])
+async def test_a_second_gdb_is_told_why(gdb: Gdb, port: str, tmp_path: Path) -> None:
+    """GDB shows the reason, and the first one goes on."""
+    async with open_rvgdb(*DEMO.options, gdb=port.format(tmp_path)) as machine, open_gdb() as second:
+        await gdb.connect(machine.address)
+        with pytest.raises(CommandFailed, match=REFUSAL):
+            await second.connect(machine.address)
+        await reach_measure(gdb)
 
 
 async def test_a_peer_that_allow_does_not_name(gdb: Gdb) -> None:

@@ -34,6 +34,21 @@ async def test_a_csr_prints_its_fields_and_stays_a_number(scripted: Session) -> 
     assert "MXR=0" in await gdb.console("info registers mstatus_view")
 
 
+async def test_what_is_wrong_is_said_without_python(scripted: Session) -> None:
+    """A wrong argument is one sentence about it."""
+    for line, said in {
+        "p $pm()": r"\$pm\(ADDRESS\) takes one address, not 0 arguments",
+        "p $phys(1, 2)": r"\$phys\(ADDRESS\) takes one address, not 2 arguments",
+        'p $tag("x")': r"is no address",
+        "pm no_such_symbol": r'No symbol "no_such_symbol" in current context\.',
+        "ptwalk $pc fly": r"A syntax error in expression, near `fly'\.",
+    }.items():
+        before = len(scripted.gdb.transcript)
+        with pytest.raises(CommandFailed, match=said):
+            await scripted.gdb.console(line)
+        assert "Python Exception" not in scripted.gdb.transcript[before:]
+
+
 async def test_causes_are_named_by_their_top_bit(scripted: Session) -> None:
     """An interrupt's code is an interrupt's, which GDB's own types cannot tell."""
     await scripted.gdb.tbreak("trap")

@@ -343,6 +343,15 @@ async def test_watched_csrs_are_the_guests(gdb: Gdb) -> None:
         assert (await gdb.frames())[0].function == "check_user"
 
 
+async def test_what_kvm_writes_into_a_watched_csr(gdb: Gdb) -> None:
+    """`watch-csr henvcfg.PMM` stops when KVM grants masking, behind the call; what KVM leaves as it is stops nobody."""
+    await gdb.monitor("watch-csr henvcfg.PMM")
+    await run_to_catch(gdb)
+    assert (await gdb.frames())[0].function == "sbi_call"
+    assert "KVM, for hart 0, wrote henvcfg, which was 0xe0000000000000f0 and is 0xe0000002000000f0" in gdb.transcript
+    assert await pmm(gdb, "henvcfg") == "PMLEN7"
+
+
 async def test_faults_and_calls_are_caught(gdb: Gdb) -> None:
     """`catch trap` stops in the guest's handler, `catch sbi` behind the call that KVM has answered."""
     await gdb.monitor("catch trap load-page-fault")

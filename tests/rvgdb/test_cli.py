@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,15 @@ def test_help_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> Non
     assert main([]) == 1
     out = capsys.readouterr().out
     assert all(subcommand.help in out for subcommand in SUBCOMMANDS)
+
+
+@pytest.mark.parametrize("name", [subcommand.name for subcommand in SUBCOMMANDS])
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_each_subcommand_has_a_help(name: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard output, with status 0."""
+    with suppress(SystemExit):
+        assert main([name, word]) == 0
+    assert f"rvgdb {name}" in capsys.readouterr().out
 
 
 def test_the_device_tree_is_dumped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

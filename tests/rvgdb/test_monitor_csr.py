@@ -41,6 +41,11 @@ async def test_a_csr_is_shown_with_its_fields(desk: Desk) -> None:
     assert "  SXL        [35:34]  64 (2)" in lines
 
 
+async def test_a_csr_by_its_number(desk: Desk) -> None:
+    """As an instruction word or a log has it."""
+    assert desk.monitor.execute("csr 0x300") == desk.monitor.execute("csr 768") == desk.monitor.execute("csr mstatus")
+
+
 async def test_a_field_is_read_and_written(desk: Desk) -> None:
     """By the manual's name in any case, with a number, an expression or the name of a value; the rest stays."""
     desk.csrs[MSTATUS] = 0x80
@@ -67,7 +72,9 @@ REFUSED = [
     ("csr mepc.X", "mepc has no field 'X'; it has no fields"),
     ("csr mhartid 1", "mhartid is read-only"),
     ("csr mstatus.MPP 4", "mstatus.MPP has values from 0 to 0x3, not 0x4"),
-    ("csr mstatus.MPP foo", "cannot read 'foo'"),
+    ("csr mstatus.MPP foo", "MPP has no value 'foo'; it has U, S, "),
+    ("csr mstatus foo", "cannot read 'foo' in a value"),
+    ("csr 0x7ff", "there is no CSR '0x7ff'"),
     ("csr z*", "no CSR of this machine is like 'z*'"),
     ("trap x", "'x' is no number of traps"),
     ("trap 0", "'0' is no number of traps"),

@@ -58,6 +58,7 @@ def rvgdb(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("a.gdb", BREAK, 0, "Breakpoint 1, main"),
         ("a.gdb", BREAK + "quit 5\n", 5, "Breakpoint 1, main"),
         ("a.gdb", HEAD + "print no_such_symbol\n", 1, "No symbol"),
+        ("a.gdb", HEAD + "break no_such_function\n", 1, 'Function "no_such_function" not defined'),
         ("a.py", WITH_TRIO, 0, "main"),
         ("a.py", WITHOUT_TRIO, 3, ""),
         ("a.py", WRONG, 1, "AssertionError"),
@@ -69,6 +70,19 @@ def test_verdict(tmp_path: Path, name: str, text: str, status: int, shown: str) 
     done = rvgdb("script", name, folder=tmp_path)
     assert done.returncode == status
     assert shown in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("def main(session)\n", "SyntaxError: expected ':'"), ("import no_such_module\n", "in <module>")],
+)
+def test_a_script_that_cannot_be_loaded(tmp_path: Path, text: str, shown: str) -> None:
+    """What Python says of the script, without who reads it."""
+    (tmp_path / "a.py").write_text(text)
+    done = rvgdb("script", "a.py", folder=tmp_path)
+    assert done.returncode == 1
+    assert shown in done.stderr
+    assert "rvgdb" not in done.stderr.replace(str(tmp_path), "")
 
 
 @pytest.mark.parametrize(
