@@ -115,3 +115,17 @@ def test_an_armed_event_shows_and_can_be_cancelled() -> None:
 
     assert vcpu.get_one_reg("timer.state") == 0
     assert vcpu.get_one_reg("timer.compare") == 1 << 40
+
+
+@pytest.mark.parametrize("name", ["experimental", "vendor"])
+def test_a_probe_of_user_spaces_ranges_is_forwarded_though_they_are_disabled(name: str) -> None:
+    """`kvm_sbi_ext_base_handler` forwards by the id alone; a call of the disabled extension is refused."""
+    extension = {"experimental": 0x08FFFFFF, "vendor": 0x09000000}[name]
+    vcpu = guest("ecall", "addi a7,s0,0", "ecall", a7=BASE, a6=3, a0=extension, s0=extension)
+    vcpu.set_one_reg(f"sbi_ext.{name}", 0)
+
+    left = vcpu.run()
+
+    assert isinstance(left, SbiExit)
+    assert (left.extension, left.function, left.args[0]) == (BASE, 3, extension)
+    assert result(vcpu)[0] == NOT_SUPPORTED

@@ -40,8 +40,8 @@ def handle(vcpu: Vcpu, call: SbiCall) -> Outcome:
 
 
 def _probe(vcpu: Vcpu, extension: int) -> Outcome:
-    """Whether there is an extension; user space knows about its own ranges."""
-    if is_forwarded_range(vcpu, extension):
+    """Whether there is an extension; user space is asked about its own ranges, even where they are disabled."""
+    if is_forwarded_range(extension):
         return Forward()
     if extension == NOBODY:
         return Answer(value=int(vcpu.sbi_enabled("v01") and not vcpu.host.legacy_sbi))
