@@ -7,6 +7,8 @@ from rvgdb.monitor.command import Command, MonitorError, Scene
 
 def cpu(scene: Scene, rest: str) -> str:
     """Choose the hart that `info registers` and `x` mean."""
+    if not rest:
+        raise MonitorError(f"which CPU? for example: cpu {scene.target.harts.count - 1}; 'info cpus' lists them")
     scene.hart = hart_number(scene, rest)
     return ""
 

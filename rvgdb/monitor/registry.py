@@ -107,8 +107,13 @@ class Monitor:
         if command is None:
             known = [name for command in self._commands for name in command.names]
             return f"unknown command: '{name}'{nearest(name, known)}; 'help' lists the commands\n"
+        return self._act(command, name, rest.strip())
+
+    def _act(self, command: Command, name: str, rest: str) -> str:
+        if rest and not command.usage:
+            return f"{name}: extraneous characters at the end of line\n"  # QEMU's words
         try:
-            return command.act(self.scene, rest.strip())
+            return command.act(self.scene, rest)
         except MonitorError as error:
             return f"{error}\n"
 
@@ -129,4 +134,4 @@ class Monitor:
         if command is None:
             known = [command.names[0] for command in INFO]
             raise MonitorError(f"unknown command: 'info {name}'{nearest(name, known)}")
-        return command.act(scene, arguments.strip())
+        return self._act(command, f"info {name}", arguments.strip())

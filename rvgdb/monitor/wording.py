@@ -59,13 +59,22 @@ def _guest_place(vm: Vm, physical: int) -> str:
 def fault_lines(scene: Scene, access: Access) -> Iterator[str]:
     """The exception that an access raises; of a guest page fault, who answers it where KVM is at work."""
     yield f"raises {fault_text(access)}"
-    if scene.vm is not None and access.tval2:
-        yield f"which KVM hands to user space: {_device_text(scene, access.tval2 << 2)}"
+    if scene.vm is None or not access.tval2:
+        return
+    if access.kind != "fetch":
+        yield f"which KVM hands to user space: {_device_text(scene, access)}"
+    elif scene.vm.kvm.profile.faults_reflected:
+        yield "which KVM makes an instruction-access-fault of the guest's: no memory is there"
+    else:
+        yield "at which KVM_RUN fails with EOPNOTSUPP: no memory is there"
 
 
-def _device_text(scene: Scene, address: int) -> str:
+def _device_text(scene: Scene, access: Access) -> str:
+    address = access.tval2 << 2
     found = next((name for name, region in scene.regions if region.base <= address < region.base + region.size), None)
-    return f"the {found} answers" if found else "nothing is there, a load reads 0"
+    if found:
+        return f"the {found} answers"
+    return "nothing is there, " + ("a store is lost" if access.kind in ("store", "hsv") else "a load reads 0")
 
 
 def rights_text(allowed: int) -> str:

@@ -61,6 +61,9 @@ async def test_the_monitor_shows_both(emulator: Emulator) -> None:
         trap = session.guest.elf.symbols["trap"]
         assert f"(guest-physical {trap:#x}, slot 0)" in await gdb.monitor(f"walk {trap:#x}")
         assert "which KVM hands to user space: the Uart answers" in await gdb.monitor("walk 0x10000000 store")
+        assert "nothing is there, a load reads 0" in await gdb.monitor("walk 0x8000 load")
+        assert "nothing is there, a store is lost" in await gdb.monitor("walk 0x8000 store")
+        assert "KVM makes an instruction-access-fault of the guest's" in await gdb.monitor("walk 0x8000 fetch")
         assert "nothing is there, a load reads 0" in await gdb.monitor("walk 0x20000000")
 
 

@@ -76,6 +76,9 @@ REFUSED = [
     ("xp/i 0x80000000", "use x"),
     ("cpu 2", "there is no CPU '2'; the last one is 1"),
     ("cpu x", "there is no CPU 'x'"),
+    ("cpu", "which CPU?"),
+    ("quit now", "quit: extraneous characters at the end of line"),
+    ("info status now", "info status: extraneous characters at the end of line"),
     ("info registers 9", "there is no CPU '9'"),
     ("gdbserver tcp::1", "run rvgdb with -s"),
 ]
