@@ -125,7 +125,7 @@ EXTENSIONS: Final = (
     Extension("shvstvala", needs=("h",), acts=False, about="vstval has whatever stval would have"),
     Extension("shvstvecd", needs=("h",), acts=False, about="vstvec holds any address in direct mode"),
     Extension("smepmp", yields=True, needs=("pmp",), about="memory protection of M-mode from itself, CSR mseccfg"),
-    Extension("smmpm", needs=("zicsr",), about="pointer masking in M-mode"),
+    Extension("smmpm", default=True, needs=("zicsr",), about="pointer masking in M-mode"),
     Extension("smnpm", default=True, needs=("zicsr",), about="pointer masking in the mode below M, set by M-mode"),
     Extension(
         "smstateen", needs=("zicsr",), brings=("ssstateen",), about="M-mode decides which state lower modes may touch"

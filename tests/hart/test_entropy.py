@@ -79,14 +79,15 @@ def test_who_may_ask(rig: Rig, priv: int, security: int) -> None:
 @pytest.mark.parametrize(
     ("cpu", "seed", "security"),
     [
-        ("rv64,zkr=on", True, USEED | SSEED),
-        ("rv64", False, None),
-        ("rv64,smepmp=on", False, 7),
+        ("rv64,smmpm=off,zkr=on", True, USEED | SSEED),
+        ("rv64,smmpm=off", False, None),
+        ("rv64", False, 3 << 32),
+        ("rv64,smmpm=off,smepmp=on", False, 7),
         ("max", True, 3 << 32 | 0x307),
     ],
 )
 def test_mseccfg_has_the_fields_of_what_is_there(engine: str, cpu: str, seed: bool, security: int | None) -> None:
-    """`seed` needs Zkr; `mseccfg` exists with Zkr or Smepmp, and has the fields of each."""
+    """`seed` needs Zkr; `mseccfg` exists with Zkr, Smepmp or Smmpm, and has the fields of each."""
     rig = Rig(engine, parse_cpu(cpu))
     assert access(rig, "csrrw x6, seed, x0") == seed
     rig.reset()

@@ -38,7 +38,7 @@ def test_default_string() -> None:
     assert CpuConfig().isa == (
         "rv64imafdch_zic64b_zicbom_zicbop_zicboz_ziccamoa_ziccif_zicclsm_ziccrse_zicntr_zicond_zicsr_zifencei_zihintntl"
         "_zihintpause_zihpm_zimop_zmmul_za64rs_zaamo_zabha_zacas_zalrsc_zawrs_zfa_zfh_zfhmin_zca_zcb_zcmop_zba"
-        "_zbb_zbc_zbkb_zbs_zkt_sdtrig_smnpm_ssccptr_sscounterenw_ssnpm_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_svnapot_svpbmt_svvptc"
+        "_zbb_zbc_zbkb_zbs_zkt_sdtrig_smmpm_smnpm_ssccptr_sscounterenw_ssnpm_sstc_sstvala_sstvecd_ssu64xl_svadu_svinval_svnapot_svpbmt_svvptc"
     )
 
 
