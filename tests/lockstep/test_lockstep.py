@@ -15,9 +15,11 @@ from tests.lockstep.subject import Subject
 PROGRAMS = 12
 TRAP_INSTRUCTIONS = tuple(BY_NAME[name].number for name in ("mtinst", "htinst"))
 
-pytestmark = pytest.mark.skipif(
-    find_spike() is None, reason="Spike is not installed: scripts/test --oracle installs it"
-)
+
+@pytest.fixture(scope="module", autouse=True)
+def spike() -> None:
+    """What the machine is compared with."""
+    assert find_spike() is not None, "Spike is not installed: scripts/test --oracle installs it"
 
 
 @pytest.mark.parametrize("name", GROUPS)
