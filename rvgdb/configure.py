@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from emulator.config import IcountConfig, MachineConfig, parse_loader
-from emulator.errors import ConfigError
-from emulator.isa.extensions import CpuConfig, parse_cpu
-from emulator.vmm.config import HOST_MODEL, GuestConfig, make_host, make_kernel, parse_host_cpu
+from emulator.isa.extensions import HOST_MODEL, CpuConfig, parse_cpu
 from rvgdb.errors import OptionError
-from rvgdb.settings import KvmOption, RunSettings
+from rvgdb.settings import RunSettings
 
 FIRMWARE: Final = (
     Path("/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin"),
@@ -39,30 +37,6 @@ def find_firmware(text: str) -> Path | None:
     )
 
 
-def guest_config(settings: RunSettings, kvm: KvmOption) -> GuestConfig:
-    """What guest to build.
-
-    Raises:
-        OptionError: When firmware was asked for, which a guest has no mode for.
-        ConfigError: For a guest that cannot be built.
-    """
-    if settings.bios not in ("none", "default"):
-        raise OptionError(f"-bios {settings.bios}: a guest of KVM has no M-mode to run firmware in; leave -bios out")
-    switches, translations = parse_host_cpu(settings.cpu or HOST_MODEL)
-    try:
-        host = make_host(kvm.host_isa, legacy_sbi=kvm.legacy_sbi)
-        kernel = make_kernel(kvm.kernel)
-    except ConfigError as error:
-        raise OptionError(f"-accel kvm,{error}") from error
-    return GuestConfig(
-        machine=_machine(settings, CpuConfig(), None),
-        host=host,
-        kernel=kernel,
-        switches=switches,
-        translations=translations,
-    )
-
-
 def machine_config(settings: RunSettings) -> MachineConfig:
     """What machine to build.
 
@@ -73,10 +47,15 @@ def machine_config(settings: RunSettings) -> MachineConfig:
     cpu = settings.cpu or "rv64"
     if cpu.partition(",")[0] == HOST_MODEL:
         raise OptionError(f"-cpu {cpu}: only KVM has vcpus that are what the host is; add -accel kvm")
-    return _machine(settings, parse_cpu(cpu), find_firmware(settings.bios))
+    return board_config(settings, parse_cpu(cpu), find_firmware(settings.bios))
 
 
-def _machine(settings: RunSettings, cpu: CpuConfig, bios: Path | None) -> MachineConfig:
+def board_config(settings: RunSettings, cpu: CpuConfig, bios: Path | None) -> MachineConfig:
+    """The board with its images and its time, the machine's own or a guest's.
+
+    Raises:
+        ConfigError: For one that cannot be built.
+    """
     icount = IcountConfig()
     if settings.icount is not None:
         shift = IcountConfig().shift if settings.icount.shift is None else settings.icount.shift

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Final
 
-from emulator.kvm.statefile import MAGIC
 from rvgdb.errors import OptionError, RvgdbError
 
 ELSEWHERE: Final = ("tcp:", "unix:", "exec:", "fd:", "rdma:", "vsock:")
@@ -53,6 +52,8 @@ def write_state(path: Path, data: bytes) -> None:
     Raises:
         MigrationError: If it cannot be written.
     """
+    from emulator.kvm.statefile import MAGIC
+
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         if path.exists():

@@ -7,22 +7,19 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
 from emulator.devices.rom import Rom
-from emulator.kvm import StateError
 from emulator.machine import Machine
 from emulator.virt_map import RAM_BASE
-from emulator.vmm import GuestMachine
 from rvgdb import __version__
 from rvgdb.chardev import CharDevice, Stdio, Tcp, Unix
-from rvgdb.configure import guest_config, machine_config
+from rvgdb.configure import machine_config
 from rvgdb.console import Backend, SocketBackend, Transmitter, open_serial
 from rvgdb.desk import MonitorDesk, SerialDesk, SharedDesk
 from rvgdb.errors import ConsoleError, OptionError
-from rvgdb.migrating import MigrationError, read_state
 from rvgdb.monitor import Monitor, Scene
 from rvgdb.pacing import Pacer
 from rvgdb.runner import Runner
@@ -33,7 +30,10 @@ from rvgdb.target.machine import Region, Target
 from rvgdb.terminal import report
 from rvgdb.tracing import STEPPING, EventLog, LoggedBus, StepLog, TracedMachine, open_log
 
-AnyMachine: TypeAlias = Machine | GuestMachine
+if TYPE_CHECKING:
+    from emulator.vmm import GuestMachine
+
+AnyMachine: TypeAlias = "Machine | GuestMachine"
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -75,12 +75,9 @@ def build(
         if settings.incoming is not None:
             raise OptionError(f"-incoming {settings.incoming}: only guests of KVM are saved; add -accel kvm")
         return Machine(machine_config(settings), transmit=transmit, progress=report)
-    incoming = None if settings.incoming is None else read_state(settings.incoming)
-    guest = guest_config(settings, settings.kvm)
-    try:
-        return GuestMachine(guest, transmit=transmit, progress=report, warn=report, incoming=incoming)
-    except StateError as error:
-        raise MigrationError(f"-incoming {settings.incoming}: {error}") from None
+    from rvgdb.hosting import build_guest
+
+    return build_guest(settings, settings.kvm, transmit, report)
 
 
 def _dump(machine: AnyMachine, path: Path) -> None:
@@ -134,7 +131,7 @@ class Assembly:
             unattended=settings.gdb is None and settings.monitor is None and not shared,
         )
         self._scene = Scene(self._target, self._runner, regions)
-        if isinstance(machine, GuestMachine):
+        if not isinstance(machine, Machine):
             self._scene.vm, self._scene.save = machine.vm, machine.save
         self._monitor = Monitor(self._scene)
 

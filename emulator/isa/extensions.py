@@ -326,6 +326,9 @@ RVA22S64: Final = (
 )
 """What the profile makes mandatory (RISC-V profiles, "RVA22S64 Profile")."""
 
+HOST_MODEL: Final = "host"
+"""The model that a vcpu of KVM has: what its host is. A bare machine has no host."""
+
 MODELS: Final = {
     "rv64": CpuConfig(),
     "rv64i": CpuConfig("rv64i", ALWAYS, frozenset()),

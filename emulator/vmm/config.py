@@ -9,12 +9,9 @@ from typing import Final
 
 from emulator.config import MachineConfig
 from emulator.errors import ConfigError
-from emulator.isa.extensions import BY_NAME, FIXED, MODELS, TRANSLATIONS, parse_switch
+from emulator.isa.extensions import BY_NAME, FIXED, HOST_MODEL, MODELS, TRANSLATIONS, parse_switch
 from emulator.kvm import DEFAULT, Host, Profile, find_profile, parse_isa
 from emulator.kvm.extensions import IDS
-
-HOST_MODEL: Final = "host"
-"""The only model that a vcpu can be."""
 
 EVERYTHING: Final = MODELS["max"].extensions
 """What this machine can have."""

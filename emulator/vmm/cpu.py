@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from emulator.errors import ConfigError
-from emulator.isa.extensions import EXTENSIONS, TRANSLATIONS, CpuConfig
+from emulator.isa.extensions import EXTENSIONS, HOST_MODEL, TRANSLATIONS, CpuConfig
 from emulator.kvm import KvmError, MpState, Vcpu, Vm
 from emulator.kvm.one_reg import NAMES
 from emulator.kvm.registers.core import CLASS as CORE
-from emulator.vmm.config import HOST_MODEL, GuestConfig
+from emulator.vmm.config import GuestConfig
 
 LETTERS: Final = ("a", "c", "d", "f", "h", "i", "m")
 """What QEMU writes first: the bits of `misa`."""

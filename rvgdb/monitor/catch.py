@@ -7,7 +7,6 @@ from typing import Final
 from emulator.catching import ExitCatch, SbiCatch, TrapCatch
 from emulator.hart.fields import INTERRUPT_BIT
 from emulator.hart.layouts import VALUES
-from emulator.kvm.exits import REASONS
 from rvgdb.keyvals import nearest
 from rvgdb.monitor.command import Command, MonitorError, Scene
 from rvgdb.monitor.kvm import find_vm
@@ -65,6 +64,8 @@ def _sbi(scene: Scene, which: str) -> str:
 
 def _exit(scene: Scene, which: str) -> str:
     find_vm(scene)
+    from emulator.kvm.exits import REASONS
+
     reasons = tuple(REASONS.values())
     if which and which.lower() not in reasons:
         known = ", ".join(reasons)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from emulator.kvm import Vm
 from rvgdb.runner import Runner
 from rvgdb.target.machine import Region, Target
+
+if TYPE_CHECKING:
+    from emulator.kvm import Vm
 
 
 class MonitorError(Exception):

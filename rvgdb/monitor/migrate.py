@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from emulator.kvm import KvmError
 from rvgdb.errors import RvgdbError
 from rvgdb.migrating import state_file, write_state
 from rvgdb.monitor.command import Command, MonitorError, Scene
@@ -16,6 +15,8 @@ def migrate(scene: Scene, rest: str) -> str:
         MonitorError: On a bare machine, or when the file cannot be written.
     """
     find_vm(scene)
+    from emulator.kvm import KvmError
+
     assert scene.save is not None
     try:
         path = state_file("migrate", rest)

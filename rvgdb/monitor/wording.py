@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from emulator.explain import Access, Entry, Masking, Walk, masking
 from emulator.hart.layouts import PTE, cause_name, field
 from emulator.hart.modes import MODE_NAMES
 from emulator.hart.translation import EXECUTE, FETCH, FIRST, LOAD, STORE
-from emulator.kvm import Vm
 from emulator.witness import Witness
 from rvgdb.monitor.command import Scene
+
+if TYPE_CHECKING:
+    from emulator.kvm import Vm
 
 RIGHTS: Final = {LOAD: "load", STORE: "store", FETCH: "fetch", EXECUTE: "hlvx"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +34,16 @@ def run(*words: str) -> int:
 def test_the_status_is_the_finishers(tmp_path: Path, value: int, status: int) -> None:
     """What the guest writes to the test finisher is what the shell sees."""
     assert run(*options(tmp_path, exits(value))) == status
+
+
+def test_a_bare_machine_does_without_kvm(tmp_path: Path) -> None:
+    """Its run imports nothing of the emulated KVM."""
+    words = [*QUIET, *options(tmp_path, exits(0x5555))]
+    program = f"import sys; from rvgdb.cli import main; main(['run', *{words}]); print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    modules = done.stdout.split()
+    assert "emulator.machine" in modules
+    assert [name for name in modules if name.startswith(("emulator.kvm", "emulator.vmm"))] == []
 
 
 def test_a_reset_with_no_reboot_is_an_end(tmp_path: Path) -> None:
