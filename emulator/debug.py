@@ -98,6 +98,7 @@ class Debug:
     Harts are named by index. Addresses are virtual, in the context of the hart, unless `physical` is set.
 
     Attributes:
+        float_bits: Width of the f registers, 64 or 32; 0 where there are none.
         guest: Where physical addresses are a guest's, because the machine is run for a guest: its memory.
     """
 
@@ -115,6 +116,9 @@ class Debug:
 
         A print is a 64-bit word that means nothing, and the arguments; the number in between is how many words it has.
         """
+        cpu = machine.config.cpu
+        self.float_bits = 64 if cpu.has("d") else 32 if cpu.has("f") else 0
+        self._float_mask = (1 << self.float_bits) - 1
         self._watchpoints: list[Watch] = []
         self._pages: dict[tuple[int, int], int] = {}
         """Physical page by hart and virtual page, until anything changes: a debugger reads many times between stops."""
@@ -130,15 +134,9 @@ class Debug:
         if index:
             self._harts[hart].put("x", value, index)
 
-    @property
-    def float_bits(self) -> int:
-        """Width of the f registers, 64 or 32; 0 where there are none."""
-        cpu = self._machine.config.cpu
-        return 64 if cpu.has("d") else 32 if cpu.has("f") else 0
-
     def read_f(self, hart: int, index: int) -> int:
         """F register `index`, 0 to 31, whatever `mstatus.FS` says."""
-        return self._harts[hart].get("f", index) & (1 << self.float_bits) - 1
+        return self._harts[hart].get("f", index) & self._float_mask
 
     def write_f(self, hart: int, index: int, value: int) -> None:
         """Set f register `index`; nothing else changes."""
